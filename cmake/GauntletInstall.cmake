@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# `cmake --install build/release --prefix DIR`: the two programs, the SDK headers, its pkg-config file, the skeletons.
+
+install(DIRECTORY runtimes/include/gauntlet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gauntlet-sdk
+        FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY runtimes/port DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gauntlet-sdk
+        FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY runtimes/skeleton DESTINATION ${CMAKE_INSTALL_DATADIR}/gauntlet OPTIONAL)
+
+# lib/pkgconfig, not lib/<triplet>/pkgconfig: prefix is found from the file's own place, two folders up.
+configure_file(cmake/gauntlet-sdk.pc.in gauntlet-sdk.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/gauntlet-sdk.pc DESTINATION lib/pkgconfig)
+
+if(TARGET gauntlet)
+  install(TARGETS gauntlet gauntlet-oracle RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()

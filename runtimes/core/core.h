@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The runtime's own view of G, M, P and the runtime. Private to core/.
+ *
+ * Invariants of the whole core (cited as I1.. by asserts and tests):
+ *   I1 A G is Running exactly when one M has it as m->t.g and that M has a P; no
+ *      transition leaves a G Running on an M without a P.
+ *   I2 Only its M changes a Running G's status word (a plain release store suffices);
+ *      every other status is left by compare-and-swap, since the scan bit may be taken.
+ *   I3 The scan bit is set on Runnable, Waiting and Syscall only. Who holds it owns the
+ *      G's stack and, in the scanbit model, the binding of a Syscall G's M to its P.
+ *   I4 A P in status Running is written by its owner M only. Idle and Stopped Ps change
+ *      under the scheduler lock. A P in Syscall (status model) is taken by one CAS.
+ *   I5 A G becomes visible to others (queue, wait list) only after its context is saved
+ *      and its status says so: parks and yields finish on the M's system stack.
+ *   I6 While m->locks > 0 the M keeps its P (or its lack of one) and its G.
+ *   I7 Structs of G, M and P are never given back before the runtime is destroyed, so a
+ *      stale pointer read without a lock points to a G, an M or a P.
+ *   I8 Work is never left alone: who makes work checks for idle Ps after publishing it;
+ *      who goes idle checks for work after publishing that it is idle (a full fence
+ *      between on the idle side, see gt_fence_heavy).
+ */
+#pragma once
+#include "core/alloc.h"
+#include "core/lock.h"
+#include "core/stack.h"
+#include "core/topology.h"
+#include "gauntlet/journal.h"
+#include "gauntlet/runtime.h"
+#include "gauntlet/scheduler.h"
+#include "gauntlet/tracer.h"
+#include "port/port.h"
+
+struct gt_waiter;
+struct gt_runtime;
+
+#ifndef GT_FAULTS
+#define GT_FAULTS 0
+#endif
+enum gt_fault_id {
+#define GT_FAULT_DEF(sym, text) GT_FAULT_ID_##sym,
+#include "core/faults.def"
+#undef GT_FAULT_DEF
+    GT_FAULT_COUNT
+};
+#if GT_FAULTS && GT_ORACLE
+#define GT_FAULT(sym) gt_unlikely(gt_load_relaxed(&rt->fault) == GT_FAULT_ID_##sym + 1u)
+#else
+#define GT_FAULT(sym) 0
+#endif
+
+/* ---- journal (oracle build) ------------------------------------------------ */
+struct gt_jblock {
+    struct gt_jblock *next;
+    uint32_t n, cap;
+    struct gt_jentry e[];
+};
+struct gt_journal { /* Written by: its M. Handed to the runtime when the M leaves. */
+    struct gt_jblock *head, *tail;
+    uint64_t total;
+    uint64_t lost; /* entries not kept because the round was full: the round is void */
+};
+
+/* ---- G ------------------------------------------------------------------------ */
+enum { GT_GF_SYSTEM = 1u, GT_GF_MAIN = 2u, GT_GF_EXTRA = 4u };
+
+/* One G's place in one wait queue; select uses an array of them. */
+struct gt_waiter {
+    struct gt_waiter *next, *prev;
+    struct gt_g *g;
+    struct gt_chan *chan;
+    void *elem;
+    uint32_t index; /* select: which case */
+    bool select;
+    bool ok; /* woken by a transfer, not by close */
+    bool queued;
+};
+
+struct gt_g {
+    struct gt_task t; /* first: the face for plugins */
+
+    /* Owner: its M while Running or Syscall; holder of the scan bit otherwise. */
+    struct gt_ctx ctx;
+    struct gt_stack stack;
+    GT_APTR(struct gt_m) m; /* its M while Running or Syscall, else NULL */
+
+    /* Written by: the G's own M. */
+    gt_fn fn;
+    void *arg;
+    uintptr_t start_pc;    /* fn, for the trace and the dump */
+    uintptr_t created_at;  /* return address in the spawner */
+    uint64_t created_by;   /* its goid */
+    uint32_t flags;        /* GT_GF_* */
+    bool async_ok;         /* opted in to preemption by signal */
+    struct gt_m *lockedm;  /* locked to this M */
+    uint32_t lock_depth;   /* lock_thread nesting */
+    uint32_t syscall_tick; /* of its P at syscall entry */
+
+    /* Set by others. */
+    gt_a32 preempt_stop; /* a suspender waits: park as Preempted at the next checkpoint */
+    gt_a32 permit;       /* ready() before park() */
+    gt_a32 select_done;  /* select: the first to swap 0 -> 1 wakes it */
+
+    /* Given by the waker before ready(), read after the park. */
+    struct gt_waiter *wake_waiter;
+    struct gt_waiter waiter; /* the one most waits need */
+
+    struct gt_timer *sleep_timer;
+    void *park_arg; /* of the park in progress, for wait queues */
+    uint32_t rng;
+
+    struct gt_g *all_next; /* list of all Gs. Guarded by: rt->allg_lock */
+    struct gt_runtime *rt;
+};
+
+/* ---- M ------------------------------------------------------------------------ */
+#define GT_HELD_MAX 16
+typedef bool (*gt_park_fn)(struct gt_g *g, void *arg);
+
+struct gt_m {
+    struct gt_mach t; /* first */
+    struct gt_runtime *rt;
+
+    /* Written by: this M. */
+    uint32_t locks; /* > 0: pinned */
+    bool spinning;
+    bool extra;       /* lent to foreign threads */
+    struct gt_m *async_saved; /* lockedm of a G stopped in the handler */
+    struct gt_p *bound_to; /* whose place the thread is bound to */
+    char bind_error[96];
+    void *sys_top;    /* top of the system stack while a G runs */
+    struct gt_ctx exit_ctx; /* back to where the thread entered the runtime */
+    struct gt_fiber sys_fiber;
+    struct gt_g *dead_g; /* whose stack is given back once we are off it */
+    gt_park_fn park_fn;  /* of the park in progress */
+    void *park_fn_arg;
+    struct gt_p *oldp;     /* P at syscall entry */
+    uint32_t syscall_tick; /* and its tick */
+    uint64_t rng;
+    struct gt_altstack altstack;
+    struct gt_thread thread;
+    bool has_thread;
+
+    /* Written by: who hands a P to this parked M, before waking it. */
+    struct gt_note park;
+    struct gt_p *nextp;
+    bool next_spinning;
+
+    /* Guarded by: rt->sched_lock. */
+    struct gt_m *all_next; /* all Ms */
+    struct gt_m *idle_next;
+    bool idle;
+    bool gone;          /* its thread has left */
+    struct gt_g *lockedg; /* Written by: this M; read by others under sched_lock */
+    struct gt_m *extra_next; /* Guarded by: rt->extra_lock */
+    struct gt_g *extra_g;
+    int32_t extra_depth;
+
+#if GT_CHECKS
+    struct gt_lock *held[GT_HELD_MAX];
+    uint32_t nheld;
+#endif
+#if GT_ORACLE
+    struct gt_journal journal;
+    gt_a64 transitions;
+#endif
+};
+
+/* ---- P ------------------------------------------------------------------------ */
+struct gt_timers; /* timer.c */
+
+struct gt_pcounts { /* Written by: the P's owner. Read by: anyone, later. */
+    gt_a64 switches, spawned, exited, parks, readies, syscalls, preempted, preempted_async;
+    gt_a64 timers_run, injected, netpolls;
+};
+
+struct GT_ALIGNED gt_p {
+    struct gt_proc t; /* first */
+    struct gt_runtime *rt;
+    GT_APTR(struct gt_m) m;    /* owner, NULL idle */
+    gt_a32 preempt;            /* the G on it shall give way at its next checkpoint */
+    gt_a32 sched_tick;         /* grows with each G started in a new slice */
+    gt_a32 syscall_tick;       /* grows when a syscall ends or is stolen from */
+    gt_a32 async;              /* the G on it may be preempted by signal */
+    gt_a32 safe_fn;            /* a function waits to run at a safe point */
+    GT_APTR(struct gt_g) sysg; /* last G that entered a syscall on it */
+    uint32_t inherited;        /* picks in a row that inherited the slice */
+    uint32_t steal_tick;
+    uint64_t rng;
+    struct gt_timers *timers;
+    struct gt_pcounts count;
+
+    /* Gs that died here, with their stacks. Written by: owner. */
+    struct gt_g *gfree;
+    uint32_t ngfree;
+    uint64_t goid_next, goid_end; /* ids handed out in blocks */
+
+    /* Written by: sysmon. */
+    struct {
+        uint32_t sched_tick, syscall_tick;
+        int64_t sched_when, syscall_when;
+        bool warned;
+    } seen;
+    struct gt_place place;
+    struct gt_p *runnable_next; /* procs change: list of Ps with work */
+};
+
+/* ---- runtime -------------------------------------------------------------------- */
+#define GT_PMASK_WORDS (GT_PROCS_MAX / 64)
+
+struct gt_runtime {
+    /* Constant after create. */
+    struct gt_config config;
+    const struct gt_scheduler_ops *sched;
+    const struct gt_tracer_ops *tracer;
+    void *sched_state, *tracer_state;
+    struct gt_scheduler_host sched_host;
+    struct gt_tracer_host tracer_host;
+    struct gt_os os;
+    struct gt_arena *arena;
+    struct gt_topo *topo;
+    struct gt_stacks *stacks;
+    struct gt_place *places; /* of Ps that may exist */
+    int32_t n_places;
+    enum gt_syscall_model syscalls;
+    bool asym; /* membarrier works: light fences cost nothing */
+    void **node_state;
+
+    /* Read often, written rarely. */
+    GT_ALIGNED gt_a32 trace_on; /* the hint read by every section's fast path */
+    gt_a32 stopping;            /* the world is to stop */
+    gt_a32 exiting;             /* Ms shall leave */
+    gt_a32 fault;               /* faults build: which one */
+    gt_ai32 procs;
+    GT_APTR(struct gt_p) allp[GT_PROCS_MAX];
+    gt_ai32 allp_len; /* made so far */
+
+    /* Idle accounting. */
+    GT_ALIGNED gt_ai32 idle_ps;
+    gt_ai32 spinning;
+
+    GT_ALIGNED struct gt_lock sched_lock;
+    /* Guarded by: sched_lock */
+    uint64_t idle_mask[GT_PMASK_WORDS];
+    struct gt_m *idle_ms;
+    int32_t n_idle_ms;
+    int32_t n_locked_idle; /* locked Ms that wait for their G */
+    struct gt_m *all_ms;   /* every M ever made */
+    int32_t n_ms;          /* that have a thread, sysmon not counted */
+    uint64_t m_serial;
+    int32_t stop_wait; /* Ps still to stop */
+    struct gt_note stop_note;
+    bool deadlocked;
+    void (*safe_fn)(struct gt_p *, void *);
+    void *safe_fn_arg;
+    int32_t safe_wait;
+    struct gt_note safe_note;
+    bool sysmon_waits;
+    struct gt_note sysmon_note;
+    int32_t in_callback; /* foreign threads inside */
+    int32_t expected_callbacks;
+
+    struct gt_lock sysmon_lock;
+    struct gt_thread sysmon_thread;
+    bool sysmon_started;
+    gt_ai64 last_poll; /* 0: somebody blocks in the poller */
+    gt_ai64 poll_until;
+    gt_a32 exiting_syscall;
+
+    /* The world semaphore: parks Gs. See world.c */
+    struct gt_mutex *world_sema;
+    struct gt_g *world_stopper;
+    enum gt_world_kind world_kind;
+    int64_t world_asked;
+
+    struct gt_lock allg_lock;
+    struct gt_g *all_gs; /* Guarded by: allg_lock; nodes never leave */
+    gt_a64 n_gs;
+    gt_a64 goid_block;
+
+    struct gt_lock gfree_lock;
+    struct gt_g *gfree; /* Guarded by: gfree_lock */
+    uint32_t ngfree;
+
+    struct gt_lock extra_lock;
+    struct gt_m *extra_ms; /* Guarded by: extra_lock */
+    gt_a64 n_extra;
+
+    GT_APTR(struct gt_netpoll) netpoll; /* netpoll.c, NULL until first needed */
+    gt_ai32 poll_waiters;
+    gt_ai32 n_timers; /* armed */
+
+    GT_APTR(struct gt_g) reader; /* parked trace reader */
+    gt_a64 task_ids;
+
+    bool sched_ready, tracer_ready, signals_ready; /* for destroy */
+    bool unusable; /* threads stayed inside at the end of a run */
+    struct gt_m *boot_m;   /* stands in for an M on the thread in run() */
+    struct gt_m *sysmon_m;
+    struct gt_m *free_ms; /* for the next run, by idle_next. Guarded by: sched_lock */
+    uint64_t dropped;     /* Gs alive when a run ended */
+
+    /* One run. */
+    gt_fn main_fn;
+    void *main_arg;
+    gt_a32 closed;
+    struct gt_note done;
+    gt_ai32 run_status; /* 1: going on; <= 0: result */
+    gt_a32 interrupted;
+    struct gt_g *main_g;
+
+    gt_a64 violations;
+    struct {
+        gt_a64 ms_started, retaken, world_stops, procs_changes, handoffs, wakeups, netpolls,
+            injected, callbacks, spawned, exited, transitions, unbound, thread_failures, syscalls;
+    } count;
+    gt_ai64 stop_ns_last, stop_ns_max;
+    char error[160];
+
+#if GT_ORACLE
+    struct gt_journal journal_left; /* of Ms that left. Guarded by: sched_lock */
+    gt_a32 journal_on;
+    gt_a32 journal_round;
+    uint64_t journal_cap; /* entries per M and round */
+#endif
+};
+
+/* ---- faces ------------------------------------------------------------------------ */
+static inline struct gt_g *gt_g_of(struct gt_task *t)
+{
+    return (struct gt_g *)(void *)t;
+}
+static inline struct gt_p *gt_p_of(struct gt_proc *p)
+{
+    return (struct gt_p *)(void *)p;
+}
+static inline struct gt_p *gt_m_p(struct gt_m *m)
+{
+    return gt_p_of(m->t.p);
+}
+static inline struct gt_g *gt_m_g(struct gt_m *m)
+{
+    return gt_g_of(m->t.g);
+}
+static inline enum gt_gstatus gt_g_status(const struct gt_g *g)
+{
+    return (enum gt_gstatus)gt_status_of(gt_load_relaxed(&g->t.status));
+}
+static inline enum gt_pstatus gt_p_status(const struct gt_p *p)
+{
+    return (enum gt_pstatus)gt_status_of(gt_load_relaxed(&p->t.status));
+}
+
+/* ---- fences that cost one side only -------------------------------------------------- */
+/*
+ * O1 Between a store before gt_fence_light() and a load after it on one thread, and a
+ *    store before gt_fence_heavy() and a load after it on another, at least one of the
+ *    two loads sees the other's store. Light is free where membarrier(2) works.
+ */
+static inline void gt_fence_light(const struct gt_runtime *rt)
+{
+    if (gt_likely(rt->asym))
+        gt_signal_fence();
+    else
+        gt_fence_seqcst(); /* pair: asym */
+}
+void gt_fence_heavy(const struct gt_runtime *rt);
+
+/* ---- pin ----------------------------------------------------------------------------- */
+static inline struct gt_m *gt_pin(void)
+{
+    struct gt_m *m = gt_tls_m();
+    m->locks++;
+    return m;
+}
+static inline void gt_unpin(struct gt_m *m)
+{
+    m->locks--;
+}
+
+/* ---- tracer sections (trace_hooks.c) ---------------------------------------------------- */
+gt_tok gt_trace_acquire_slow(struct gt_m *m);
+/* Context: m is the calling M. Pins it. One load and one predicted branch when off. */
+static inline gt_tok gt_trace_acquire(struct gt_m *m)
+{
+    m->locks++;
+    if (gt_likely(gt_load_relaxed(&m->rt->trace_on) == 0))
+        return gt_tok_off();
+    return gt_trace_acquire_slow(m);
+}
+static inline void gt_trace_release(struct gt_m *m, gt_tok t)
+{
+    if (gt_unlikely(gt_tok_on(t)))
+        m->rt->tracer->release(m->rt->tracer_state, &m->t, t);
+    m->locks--;
+}
+/* Emits event `op` inside section `tok`; extra arguments follow. Missing ops are the
+ * tracer's choice. The ordinal grows whether or not the tracer writes. */
+#define GT_EMIT(m_, tok_, op, ...)                                                                 \
+    do {                                                                                           \
+        if (gt_unlikely(gt_tok_on(tok_))) {                                                        \
+            const struct gt_tracer_ops *gt_ops_ = (m_)->rt->tracer;                                \
+            if (gt_ops_->op)                                                                       \
+                gt_ops_->op((m_)->rt->tracer_state, &(m_)->t, tok_, ##__VA_ARGS__);                \
+            gt_bump(&(m_)->t.events, 1u);                                                          \
+        }                                                                                          \
+    } while (0)
+
+/* ---- status.c ---------------------------------------------------------------------------- */
+/* G leaves Running: by its own M, a store. */
+void gt_g_from_running(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to);
+/* G changes from `from`, not Running: waits while somebody holds the scan bit. Throws when
+ * the status is another. */
+void gt_g_change(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from,
+                 enum gt_gstatus to);
+/* The same with the scan bit held by the caller, which is given back with it. */
+void gt_g_change_scanned(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to);
+/* Takes the scan bit of a G in Runnable, Waiting or Syscall: false when it is in none or
+ * somebody has it. */
+bool gt_g_scan_try(struct gt_m *m, struct gt_g *g);
+void gt_g_scan_end(struct gt_m *m, struct gt_g *g);
+/* Syscall -> Running by the G's own M, unless its P was taken (the word says so): then
+ * false and no change. Scanbit model. */
+bool gt_g_syscall_return(struct gt_m *m, struct gt_g *g, gt_tok tok);
+/* Gives the scan bit of a Syscall G back and marks that its M's P is gone. */
+void gt_g_scan_end_lost(struct gt_m *m, struct gt_g *g);
+/* Running -> Syscall with the P already given up. */
+void gt_g_to_syscall_lost(struct gt_m *m, struct gt_g *g, gt_tok tok);
+/* P changes by its owner, or under the lock that guards it (I4). */
+void gt_p_set(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus to);
+/* P is taken out of `from` by whoever is first. */
+bool gt_p_take(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus from, enum gt_pstatus to);
+
+/* ---- sched loop (loop.c, park.c) -------------------------------------------------------- */
+GT_NORETURN void gt_schedule(struct gt_m *m); /* system stack */
+/* Calls fn(m) on the system stack with the caller's context saved in its G. Returns when
+ * the G runs again, perhaps on another M. Switches. */
+void gt_mcall(void (*fn)(void *m));
+GT_NORETURN void gt_mcall_last(void (*fn)(void *m));
+/* Parks the calling G. fn runs on the system stack after the G is Waiting: false cancels
+ * the park. Switches. reason < GT_WAIT_RUNNING_FIRST. */
+void gt_park(gt_park_fn fn, void *arg, enum gt_wait_reason reason);
+/* Parks, then unlocks l: who holds l sees the G Waiting. */
+void gt_park_unlock(struct gt_lock *l, enum gt_wait_reason reason);
+/* Waiting -> Runnable, queued on the caller's P (or nowhere's), wakes a P. next: may run
+ * next in the caller's slice. Any stack; core locks of rank SCHED or above not held. */
+void gt_ready(struct gt_g *g, bool next);
+/* Many at once, in order (netpoll, timers). May be called without a P. */
+void gt_inject(struct gt_m *m, struct gt_tasks *list);
+/* If asked to, gives up the P here. Any G context without locks. */
+void gt_checkpoint_slow(void);
+static inline void gt_checkpoint(void)
+{
+    struct gt_m *m = gt_tls_m();
+    if (gt_unlikely(gt_load_relaxed(&gt_m_p(m)->preempt) != 0))
+        gt_checkpoint_slow();
+}
+int gt_spawn(struct gt_runtime *rt, gt_fn fn, void *arg, uint32_t flags, uintptr_t caller,
+             struct gt_g **out);
+struct gt_g *gt_g_new(struct gt_m *m, struct gt_runtime *rt, int *err);
+void gt_g_start_entry(void *g);
+struct gt_g *gt_spawn_blocked(struct gt_m *m, gt_fn fn, void *arg, uintptr_t caller, int *err);
+void gt_g_free(struct gt_m *m, struct gt_g *g);
+void gt_g_bury(struct gt_m *m, struct gt_g *g);
+void gt_yield(void);
+GT_NORETURN void gt_exit(void);
+GT_NORETURN void gt_execute(struct gt_m *m, struct gt_g *g, bool inherit); /* system stack */
+
+/* Wakes an idle P when work was made and policy agrees. */
+void gt_wake(struct gt_runtime *rt);
+static inline void gt_wake_maybe(struct gt_runtime *rt)
+{
+    gt_fence_light(rt); /* pair: asym */ /* I8 */
+    if (gt_unlikely(gt_load_relaxed(&rt->idle_ps) != 0))
+        gt_wake(rt);
+}
+
+/* ---- M and P (m.c, p.c, procs.c) ---------------------------------------------------------- */
+void gt_m_start(struct gt_runtime *rt, struct gt_p *p, bool spinning); /* p NULL: an idle one */
+void gt_m_stop(struct gt_m *m);                                        /* park until given a P */
+void gt_m_stop_locked(struct gt_m *m);
+void gt_m_start_locked(struct gt_m *m, struct gt_g *g);
+GT_NORETURN void gt_m_exit(struct gt_m *m);
+struct gt_m *gt_m_alloc(struct gt_runtime *rt);
+void gt_m_set_lockedg(struct gt_m *m, struct gt_g *g); /* NULL: unlocked */
+void gt_m_init_thread(struct gt_m *m);
+void gt_m_fini_thread(struct gt_m *m);
+void gt_m_enter(struct gt_m *m, void (*fn)(void *)); /* runs fn(m) on this thread's rest */
+void gt_p_acquire(struct gt_m *m, struct gt_p *p); /* Idle -> Running, ProcStart */
+struct gt_p *gt_p_release(struct gt_m *m, enum gt_pstatus to);
+void gt_p_wire(struct gt_m *m, struct gt_p *p);
+void gt_p_handoff(struct gt_m *m, struct gt_p *p);
+struct gt_p *gt_p_idle_get(struct gt_runtime *rt, int32_t near); /* sched_lock held */
+struct gt_p *gt_p_idle_take(struct gt_runtime *rt, int32_t id);  /* this one, if idle */
+void gt_p_idle_put(struct gt_runtime *rt, struct gt_p *p);
+void gt_check_deadlock(struct gt_runtime *rt); /* sched_lock held */
+int gt_procs_resize(struct gt_m *m, int32_t n); /* world stopped by m */
+
+/* ---- world.c ------------------------------------------------------------------------------- */
+void gt_world_lock(struct gt_runtime *rt);
+void gt_world_unlock(struct gt_runtime *rt);
+void gt_world_stop(struct gt_runtime *rt, enum gt_world_kind kind); /* takes the semaphore */
+void gt_world_start(struct gt_runtime *rt);
+void gt_m_stop_for_world(struct gt_m *m); /* system stack: gives the P to the stopper */
+/* The calling G goes on running, modelled as Waiting with a running reason, so that a
+ * suspender gets its scan bit. Pins the M. */
+void gt_g_pretend_wait(struct gt_m *m, enum gt_wait_reason why);
+void gt_g_pretend_end(struct gt_m *m);
+/* Runs fn for each P at a safe point. World semaphore held; from a G. */
+void gt_each_p_safe(struct gt_runtime *rt, void (*fn)(struct gt_p *, void *), void *arg);
+int gt_set_procs(int32_t n);
+int gt_procs_first(struct gt_runtime *rt);
+void gt_preempt_all(struct gt_runtime *rt);
+void gt_preempt_p(struct gt_runtime *rt, struct gt_p *p);
+void gt_run_safe_fn(struct gt_m *m, struct gt_p *p);
+bool gt_suspend_g(struct gt_runtime *rt, struct gt_g *g, struct gt_trace_g_view *v);
+void gt_resume_g(struct gt_runtime *rt, struct gt_g *g);
+
+/* ---- syscall.c --------------------------------------------------------------------------------- */
+void gt_syscall_enter(void);
+void gt_syscall_enter_blocking(void);
+void gt_syscall_exit(void);
+/* Takes p out of the system call its M is in, if it is in one: p then is `to` and the
+ * caller's. One section round the change and its ProcSteal. */
+bool gt_p_steal_syscall(struct gt_m *m, struct gt_p *p, enum gt_pstatus to);
+
+/* ---- report.c ------------------------------------------------------------------------------- */
+/* ---- sysmon.c, preempt.c, extra.c, dump.c ------------------------------------------------------- */
+void gt_sysmon_main(void *m);
+void gt_sysmon_wake(struct gt_runtime *rt); /* sched_lock held */
+int gt_preempt_init(void);
+void gt_preempt_fini(void);
+int gt_callback(struct gt_runtime *rt, gt_fn fn, void *arg);
+void gt_callback_left(struct gt_runtime *rt);
+void gt_thread_lock(void); /* the calling G stays on its thread; nests */
+void gt_thread_unlock(void);
+GT_NORETURN void gt_syscall_exit_slow(struct gt_m *m); /* system stack, G in Syscall, no P */
+bool gt_stack_overflow(struct gt_sigctx *ctx); /* SIGSEGV: reports and aborts if it is one */
+void gt_report_overflow(struct gt_runtime *rt, struct gt_g *g, struct gt_sigctx *ctx);
+void gt_warn(struct gt_runtime *rt, const char *fmt, ...) GT_PRINTF(2, 3); /* one line, stderr */
+void gt_dump(struct gt_runtime *rt, int fd);
+
+/* ---- coro.c ------------------------------------------------------------------------------------ */
+struct gt_coro *gt_coro_new(gt_fn fn, void *arg);
+bool gt_coro_switch(struct gt_coro *c);
+void gt_coro_free(struct gt_coro *c);
+void gt_coro_finish(void *m);
+void gt_coro_nothing(void *arg);
+
+/* ---- timer.c ---------------------------------------------------------------------------------------- */
+int gt_timers_init(struct gt_p *p);
+void gt_timers_fini(struct gt_p *p);
+/* Runs what is due on p. *next: when the next is due, 0 none. true: something ran.
+ * System stack, owner of p or (for other Ps) any M with a P. */
+bool gt_timers_run(struct gt_m *m, struct gt_p *p, int64_t now, int64_t *next);
+int64_t gt_timers_next(struct gt_p *p); /* 0 none; no lock */
+int64_t gt_timers_next_all(struct gt_runtime *rt);
+void gt_timers_move(struct gt_p *from, struct gt_p *to); /* world stopped */
+void gt_sleep(int64_t ns);
+
+/* ---- netpoll.c ----------------------------------------------------------------------------------------- */
+/* Appends Gs that became ready. timeout_ns: 0 at once, < 0 for ever. Any M. */
+int gt_netpoll(struct gt_runtime *rt, int64_t timeout_ns, struct gt_tasks *list);
+void gt_netpoll_break(struct gt_runtime *rt); /* wakes who blocks in it */
+void gt_netpoll_fini(struct gt_runtime *rt);
+int gt_netpoll_init(struct gt_runtime *rt); /* idempotent */
+/* A timer was armed for `when`: who blocks in the poller till later must wake. */
+void gt_wake_poller(struct gt_runtime *rt, int64_t when);
+
+/* ---- sync.c, chan.c ---------------------------------------------------------------------------------------- */
+struct gt_mutex *gt_mutex_new(struct gt_runtime *rt);
+void gt_mutex_free(struct gt_runtime *rt, struct gt_mutex *mu);
+void gt_mutex_lock(struct gt_mutex *mu);
+void gt_mutex_unlock(struct gt_mutex *mu);
+bool gt_mutex_try(struct gt_mutex *mu);
+
+/* ---- oracle -------------------------------------------------------------------------------------------------- */
+enum gt_violation_class {
+    GT_V_LOCK,      /* must-hold or rank */
+    GT_V_OWNERSHIP, /* stack or event by who does not own it */
+    GT_V_STATUS,    /* a transition from another status than the caller said */
+    GT_V_SECTION,   /* event or P acquisition inside/outside a section against C2, C4, C5 */
+    GT_V_JOURNAL,
+    GT_V_COUNT
+};
+/* Counts, records both sides on standard error, goes on; aborts when the environment says
+ * GT_VIOLATION=abort (unit tests). */
+void gt_violation(struct gt_runtime *rt, enum gt_violation_class c, const char *fmt, ...)
+    GT_PRINTF(3, 4);
+GT_NORETURN void gt_throw(struct gt_runtime *rt, const char *fmt, ...) GT_PRINTF(2, 3);
+#if GT_CHECKS
+#define gt_assert(rt_, cond)                                                                       \
+    do {                                                                                           \
+        if (gt_unlikely(!(cond)))                                                                  \
+            gt_throw((rt_), "%s:%d: assertion %s", __FILE__, __LINE__, #cond);                     \
+    } while (0)
+#else
+#define gt_assert(rt_, cond) ((void)sizeof(cond))
+#endif
+
+#if GT_ORACLE
+void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t word, uint64_t tok,
+                    unsigned from, unsigned to, unsigned reason);
+void gt_journal_leave(struct gt_m *m);
+#else
+static inline void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t word,
+                                  uint64_t tok, unsigned from, unsigned to, unsigned reason)
+{
+    (void)m, (void)kind, (void)id, (void)word, (void)tok, (void)from, (void)to, (void)reason;
+}
+static inline void gt_journal_leave(struct gt_m *m)
+{
+    (void)m;
+}
+#endif
+
+/* ---- random ------------------------------------------------------------------------------------------------------ */
+static inline uint64_t gt_rand(uint64_t *s)
+{
+    uint64_t x = *s;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    *s = x;
+    return x * 0x2545f4914f6cdd1dull;
+}

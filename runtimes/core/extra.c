@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Foreign threads that call in: each borrows an extra M for the time of the call.
+ *
+ * The M's system stack is the foreign thread's own stack below the call; its G has a
+ * stack of the runtime's. The G is locked to the M, so that the callback always runs on
+ * the thread that called.
+ *
+ * Invariants:
+ *   I1 An extra M is on the list of free extra Ms, or lent to exactly one thread. While
+ *      free its G is Dead and it has no P and no thread.
+ *   I2 in_callback counts, under the scheduler lock, the threads inside; the runtime does
+ *      not end before it is 0.
+ *   I3 The M goes without its P: the callback ends by a blocking system call entry, which
+ *      hands the P on with its ProcStop, before GoDestroySyscall. (A thread that left with
+ *      its P attached would let another thread with the same id appear to own two.)
+ *   I4 The leaving thread is flushed from the tracer's view under the scheduler lock (I3
+ *      of m.c, seed 004): the M may come back under another thread id.
+ * Limits: not from a signal handler. The callback must return; gt exit() inside is fatal.
+ */
+#include <errno.h>
+
+#include "core/core.h"
+
+struct call {
+    gt_fn fn;
+    void *arg;
+};
+
+static struct gt_m *make_extra(struct gt_runtime *rt, int *err)
+{
+    *err = -ENOMEM;
+    struct gt_m *m = gt_m_alloc(rt);
+    if (!m)
+        return NULL;
+    m->extra = true;
+    m->gone = true;
+    m->extra_g = gt_g_new(NULL, rt, err);
+    if (!m->extra_g)
+        return NULL; /* the M stays on the list of all Ms, unused */
+    gt_add_relaxed(&rt->n_extra, 1u);
+    return m;
+}
+
+static struct gt_m *borrow(struct gt_runtime *rt, int *err)
+{
+    gt_lock(&rt->sched_lock);
+    bool open = gt_load_relaxed(&rt->run_status) == 1 && gt_load_relaxed(&rt->exiting) == 0;
+    if (open)
+        rt->in_callback++;
+    gt_unlock(&rt->sched_lock);
+    if (!open) {
+        *err = -ESHUTDOWN;
+        return NULL;
+    }
+    gt_lock(&rt->extra_lock);
+    struct gt_m *m = rt->extra_ms;
+    if (m)
+        rt->extra_ms = m->extra_next;
+    gt_unlock(&rt->extra_lock);
+    if (!m)
+        m = make_extra(rt, err);
+    if (!m)
+        gt_callback_left(rt);
+    return m;
+}
+
+/* I2. The last one out may have been all that kept parked Gs from being a deadlock. */
+void gt_callback_left(struct gt_runtime *rt)
+{
+    gt_lock(&rt->sched_lock);
+    rt->in_callback--;
+    gt_check_deadlock(rt);
+    gt_unlock(&rt->sched_lock);
+}
+
+static void give_back(struct gt_m *m)
+{
+    struct gt_runtime *rt = m->rt;
+    gt_m_fini_thread(m); /* I4 */
+    gt_lock(&rt->extra_lock);
+    m->extra_next = rt->extra_ms;
+    rt->extra_ms = m;
+    gt_unlock(&rt->extra_lock);
+    gt_callback_left(rt);
+}
+
+/* System stack; G in Syscall, P handed on: the G ends, the thread goes home. */
+static void leave(void *arg)
+{
+    struct gt_m *m = arg;
+    struct gt_g *g = gt_m_g(m);
+    gt_fiber_switch_end(&m->sys_fiber);
+    gt_tok tok = gt_trace_acquire(m);
+    gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_DEAD);
+    GT_EMIT(m, tok, go_destroy_syscall);
+    gt_store_relaxed(&g->m, NULL);
+    m->t.g = NULL;
+    gt_trace_release(m, tok);
+    if (m->rt->tracer->g_dies)
+        m->rt->tracer->g_dies(m->rt->tracer_state, &g->t);
+    g->lockedm = NULL;
+    m->syscall_tick--; /* a later use of the same P shall look stolen */
+    m->lockedg = NULL;
+    gt_m_exit(m);
+}
+
+static void callback_entry(void *arg)
+{
+    struct gt_g *g = arg;
+    gt_fiber_switch_end(&g->stack.fiber);
+    g->fn(g->arg);
+    gt_syscall_enter_blocking(); /* I3 */
+    gt_mcall_last(leave);
+}
+
+/* System stack, first thing: Dead -> Syscall, then as if a system call had ended. */
+static void arrive(void *arg)
+{
+    struct gt_m *m = arg;
+    struct gt_g *g = m->extra_g;
+    if (m->rt->tracer->g_born)
+        m->rt->tracer->g_born(m->rt->tracer_state, &g->t);
+    gt_tok tok = gt_trace_acquire(m);
+    gt_store_relaxed(&g->m, m);
+    gt_g_change(m, g, tok, GT_G_DEAD, GT_G_SYSCALL);
+    GT_EMIT(m, tok, go_create_syscall, &g->t);
+    m->t.g = &g->t;
+    gt_trace_release(m, tok);
+    gt_syscall_exit_slow(m);
+}
+
+static void prepare(struct gt_m *m, struct call *c)
+{
+    struct gt_g *g = m->extra_g;
+    struct gt_runtime *rt = m->rt;
+    g->t.id = gt_add_relaxed(&rt->goid_block, 1u) + 1;
+    g->fn = c->fn;
+    g->arg = c->arg;
+    g->start_pc = (uintptr_t)c->fn;
+    g->created_by = 0;
+    g->flags = GT_GF_EXTRA;
+    g->lockedm = m;
+    g->lock_depth = 0;
+    g->async_ok = false;
+    gt_store_relaxed(&g->permit, 0u);
+    gt_store_relaxed(&g->preempt_stop, 0u);
+    gt_ctx_make(&g->ctx, g->stack.hi, callback_entry, g);
+    m->oldp = NULL;
+    m->lockedg = g;
+}
+
+static int from_foreign_thread(struct gt_runtime *rt, struct call *c)
+{
+    int err = 0;
+    struct gt_m *m = borrow(rt, &err);
+    if (!m)
+        return err;
+    struct gt_m *outer = gt_tls_m(); /* of another runtime, perhaps */
+    prepare(m, c);
+    gt_m_init_thread(m);
+    gt_m_enter(m, arrive);
+    bool done = gt_g_status(m->extra_g) == GT_G_DEAD;
+    if (done)
+        give_back(m);
+    else { /* the runtime ended under the callback: M and G are not used again */
+        gt_m_fini_thread(m);
+        gt_callback_left(rt);
+    }
+    gt_tls_set_m(outer);
+    gt_add_relaxed(&rt->count.callbacks, 1u);
+    return done ? 0 : -ESHUTDOWN;
+}
+
+int gt_callback(struct gt_runtime *rt, gt_fn fn, void *arg)
+{
+    struct call c = {fn, arg};
+    struct gt_m *m = gt_tls_m();
+    if (!m || m->rt != rt)
+        return from_foreign_thread(rt, &c);
+    struct gt_g *g = gt_m_g(m);
+    gt_add_relaxed(&rt->count.callbacks, 1u);
+    if (g && gt_g_status(g) == GT_G_SYSCALL) {
+        /* Called out through a system call, now called back: the same G goes on. */
+        gt_thread_lock();
+        gt_syscall_exit();
+        fn(arg);
+        gt_syscall_enter();
+        gt_thread_unlock();
+        return 0;
+    }
+    fn(arg);
+    return 0;
+}

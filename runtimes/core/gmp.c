@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of operations that workloads see, filled with the core's.
+ *
+ * What is not one call of the core stands here: park and ready with a permit, locking to
+ * a thread, annotations.
+ */
+#include <errno.h>
+
+#include "core/core.h"
+#include "core/host.h"
+#include "core/sync.h"
+
+static struct gt_runtime *self_rt(void)
+{
+    return gt_tls_m()->rt;
+}
+
+/* ---- goroutines ------------------------------------------------------------------- */
+static int op_go(gt_fn fn, void *arg)
+{
+    gt_checkpoint();
+    return gt_spawn(gt_tls_m()->rt, fn, arg, 0, (uintptr_t)__builtin_return_address(0), NULL);
+}
+
+static void op_exit(void)
+{
+    if (gt_m_g(gt_tls_m())->flags & GT_GF_EXTRA)
+        gt_throw(self_rt(), "exit inside a callback: return from it instead");
+    gt_exit();
+}
+
+static uint64_t op_goid(void)
+{
+    return gt_tls_m()->t.g->id;
+}
+
+static struct gt_g *op_self(void)
+{
+    return gt_m_g(gt_tls_m());
+}
+
+/*
+ * permit: 0 none, 1 given, 2 the G is parked for it. The swap decides who came first:
+ *
+ *      G parks                             M2: ready(G)
+ *      Running -> Waiting
+ *      cas(permit 0 -> 2)            |     swap(permit, 1)
+ *        failed: 1 was given, go on          was 2: permit := 0, make it runnable
+ */
+#define PERMIT_NONE 0u
+#define PERMIT_GIVEN 1u
+#define PERMIT_PARKED 2u
+
+static bool park_commit(struct gt_g *g, void *arg)
+{
+    (void)arg;
+    uint32_t none = PERMIT_NONE;
+    if (gt_cas_acq_rel(&g->permit, &none, PERMIT_PARKED)) /* pair: permit */
+        return true;
+    gt_store_relaxed(&g->permit, PERMIT_NONE);
+    return false;
+}
+
+static void op_park(void)
+{
+    gt_checkpoint();
+    struct gt_g *g = gt_m_g(gt_tls_m());
+    if (gt_load_relaxed(&g->permit) == PERMIT_GIVEN &&
+        gt_swap_acquire(&g->permit, PERMIT_NONE) == PERMIT_GIVEN) /* pair: permit */
+        return;
+    gt_park(park_commit, NULL, GT_WAIT_PARK);
+}
+
+static void op_ready(struct gt_g *g)
+{
+    if (gt_swap_acq_rel(&g->permit, PERMIT_GIVEN) != PERMIT_PARKED) /* pair: permit */
+        return;
+    gt_store_relaxed(&g->permit, PERMIT_NONE);
+    gt_ready(g, true);
+}
+
+void gt_thread_lock(void)
+{
+    struct gt_m *m = gt_pin();
+    struct gt_g *g = gt_m_g(m);
+    if (g->lock_depth++ == 0 && !g->lockedm) {
+        g->lockedm = m;
+        gt_m_set_lockedg(m, g);
+    }
+    gt_unpin(m);
+}
+
+void gt_thread_unlock(void)
+{
+    struct gt_m *m = gt_pin();
+    struct gt_g *g = gt_m_g(m);
+    if (g->lock_depth > 0 && --g->lock_depth == 0 && !(g->flags & GT_GF_EXTRA)) {
+        g->lockedm = NULL;
+        gt_m_set_lockedg(m, NULL);
+    }
+    gt_unpin(m);
+}
+
+static void op_checkpoint(void)
+{
+    gt_checkpoint();
+}
+
+static void op_async_preempt(bool on)
+{
+    struct gt_m *m = gt_pin();
+    gt_m_g(m)->async_ok = on;
+    gt_store_relaxed(&gt_m_p(m)->async, on);
+    gt_unpin(m);
+}
+
+/* ---- things that belong to the runtime of the calling G -------------------------------- */
+static struct gt_chan *op_chan_new(size_t elem_size, size_t capacity)
+{
+    struct gt_m *m = gt_pin();
+    struct gt_chan *c = gt_chan_new(m->rt, elem_size, capacity);
+    gt_unpin(m);
+    return c;
+}
+
+static void op_chan_free(struct gt_chan *c)
+{
+    struct gt_m *m = gt_pin();
+    gt_chan_free(m->rt, c);
+    gt_unpin(m);
+}
+
+static struct gt_mutex *op_mutex_new(void)
+{
+    struct gt_m *m = gt_pin();
+    struct gt_mutex *mu = gt_mutex_new(m->rt);
+    gt_unpin(m);
+    return mu;
+}
+
+static void op_mutex_free(struct gt_mutex *mu)
+{
+    struct gt_m *m = gt_pin();
+    gt_mutex_free(m->rt, mu);
+    gt_unpin(m);
+}
+
+static struct gt_wg *op_wg_new(void)
+{
+    struct gt_m *m = gt_pin();
+    struct gt_wg *w = gt_wg_new(m->rt);
+    gt_unpin(m);
+    return w;
+}
+
+static void op_wg_free(struct gt_wg *w)
+{
+    struct gt_m *m = gt_pin();
+    gt_wg_free(m->rt, w);
+    gt_unpin(m);
+}
+
+static int64_t op_now(void)
+{
+    return gt_nanotime();
+}
+
+static struct gt_timer *op_timer_new(gt_fn fn, void *arg)
+{
+    struct gt_m *m = gt_pin();
+    struct gt_timer *t = gt_timer_new(m->rt, fn, arg);
+    gt_unpin(m);
+    return t;
+}
+
+static struct gt_fd *op_fd_open(int fd, int *err)
+{
+    struct gt_m *m = gt_pin();
+    struct gt_fd *f = gt_fd_open(m->rt, fd, err);
+    gt_unpin(m);
+    return f;
+}
+
+/* ---- the world ----------------------------------------------------------------------------- */
+static void op_stop_world(enum gt_world_kind kind)
+{
+    gt_checkpoint();
+    gt_world_stop(self_rt(), kind);
+}
+
+static void op_start_world(void)
+{
+    gt_world_start(self_rt());
+    gt_checkpoint();
+}
+
+static int32_t op_procs(void)
+{
+    return gt_load_relaxed(&self_rt()->procs);
+}
+
+static void op_expect_callbacks(struct gt_runtime *rt, int32_t delta)
+{
+    gt_lock(&rt->sched_lock);
+    rt->expected_callbacks += delta;
+    gt_check_deadlock(rt);
+    gt_unlock(&rt->sched_lock);
+}
+
+/* ---- annotations ------------------------------------------------------------------------------ */
+#define ANNOTATE(op, ...)                                                                          \
+    do {                                                                                           \
+        struct gt_m *m = gt_tls_m();                                                               \
+        gt_tok tok = gt_trace_acquire(m);                                                          \
+        GT_EMIT(m, tok, op, __VA_ARGS__);                                                          \
+        gt_trace_release(m, tok);                                                                  \
+    } while (0)
+
+static uint64_t op_task_begin(uint64_t parent, const char *name)
+{
+    uint64_t id = gt_add_relaxed(&self_rt()->task_ids, 1u) + 1;
+    ANNOTATE(user_task_begin, id, parent, name);
+    return id;
+}
+
+static void op_task_end(uint64_t id)
+{
+    ANNOTATE(user_task_end, id);
+}
+
+static void op_region_begin(uint64_t task, const char *name)
+{
+    ANNOTATE(user_region, task, name, true);
+}
+
+static void op_region_end(uint64_t task, const char *name)
+{
+    ANNOTATE(user_region, task, name, false);
+}
+
+static void op_log(uint64_t task, const char *key, const char *value)
+{
+    ANNOTATE(user_log, task, key, value);
+}
+
+static void op_label(const char *label)
+{
+    ANNOTATE(go_label, label);
+}
+
+/* ---- tracing ------------------------------------------------------------------------------------- */
+static int op_trace_start(const struct gt_trace_options *o)
+{
+    struct gt_runtime *rt = self_rt();
+    if (!rt->tracer->start || (rt->tracer->head.flags & GT_TRACER_NULL))
+        return -ENOTSUP;
+    return rt->tracer->start(rt->tracer_state, o);
+}
+
+static int op_trace_stop(void)
+{
+    struct gt_runtime *rt = self_rt();
+    if (!rt->tracer->stop || (rt->tracer->head.flags & GT_TRACER_NULL))
+        return -ENOTSUP;
+    return rt->tracer->stop(rt->tracer_state);
+}
+
+#define GMP_FLAGS                                                                                  \
+    (GT_RT_CHAN | GT_RT_SYSCALL | GT_RT_NETPOLL | GT_RT_TIMERS | GT_RT_PROCS | GT_RT_WORLD |       \
+     GT_RT_CALLBACK | GT_RT_CORO | GT_RT_TRACE | GT_RT_PREEMPT | GT_RT_PARK)
+
+const struct gt_runtime_ops gt_gmp = {
+    .head = GT_PLUGIN_HEAD(GT_MAGIC_RUNTIME, struct gt_runtime_ops, "gmp",
+                           "the core: Go's G-M-P with a scheduler and a tracer plugged in",
+                           GMP_FLAGS),
+    .create = gt_runtime_create,
+    .run = gt_runtime_run,
+    .interrupt = gt_runtime_interrupt,
+    .destroy = gt_runtime_destroy,
+    .stats = gt_runtime_stats,
+    .dump = gt_dump,
+    .go = op_go,
+    .yield = gt_yield,
+    .exit = op_exit,
+    .goid = op_goid,
+    .self = op_self,
+    .park = op_park,
+    .ready = op_ready,
+    .lock_thread = gt_thread_lock,
+    .unlock_thread = gt_thread_unlock,
+    .checkpoint = op_checkpoint,
+    .async_preempt = op_async_preempt,
+    .runtime = self_rt,
+    .chan_new = op_chan_new,
+    .chan_free = op_chan_free,
+    .chan_send = gt_chan_send,
+    .chan_recv = gt_chan_recv,
+    .chan_try_send = gt_chan_try_send,
+    .chan_try_recv = gt_chan_try_recv,
+    .chan_close = gt_chan_close,
+    .select = gt_select,
+    .mutex_new = op_mutex_new,
+    .mutex_free = op_mutex_free,
+    .mutex_lock = gt_mutex_lock,
+    .mutex_unlock = gt_mutex_unlock,
+    .wg_new = op_wg_new,
+    .wg_free = op_wg_free,
+    .wg_add = gt_wg_add,
+    .wg_done = gt_wg_done,
+    .wg_wait = gt_wg_wait,
+    .now = op_now,
+    .sleep = gt_sleep,
+    .timer_new = op_timer_new,
+    .timer_start = gt_timer_start,
+    .timer_stop = gt_timer_stop,
+    .timer_free = gt_timer_free,
+    .syscall_enter = gt_syscall_enter,
+    .syscall_enter_blocking = gt_syscall_enter_blocking,
+    .syscall_exit = gt_syscall_exit,
+    .fd_open = op_fd_open,
+    .fd_read = gt_fd_read,
+    .fd_write = gt_fd_write,
+    .fd_close = gt_fd_close,
+    .stop_world = op_stop_world,
+    .start_world = op_start_world,
+    .set_procs = gt_set_procs,
+    .procs = op_procs,
+    .callback = gt_callback,
+    .expect_callbacks = op_expect_callbacks,
+    .coro_new = gt_coro_new,
+    .coro_switch = gt_coro_switch,
+    .coro_free = gt_coro_free,
+    .task_begin = op_task_begin,
+    .task_end = op_task_end,
+    .region_begin = op_region_begin,
+    .region_end = op_region_end,
+    .log = op_log,
+    .label = op_label,
+    .trace_start = op_trace_start,
+    .trace_stop = op_trace_stop,
+};

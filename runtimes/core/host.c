@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tables through which schedulers and tracers reach the core, and the slow half of a
+ * tracer section.
+ */
+#include "core/host.h"
+
+/* ---- both ------------------------------------------------------------------------ */
+static int os_futex_wait(void *word, uint32_t expect, int64_t timeout_ns)
+{
+    return gt_futex_wait(word, expect, timeout_ns);
+}
+
+static void os_futex_wake(void *word, int count)
+{
+    gt_futex_wake(word, count);
+}
+
+static int64_t os_nanotime(void)
+{
+    return gt_nanotime();
+}
+
+/* ---- scheduler -------------------------------------------------------------------- */
+static void *sched_alloc(const struct gt_scheduler_host *h, size_t size, int32_t node)
+{
+    return gt_alloc(h->rt->arena, size, node);
+}
+
+static void sched_free(const struct gt_scheduler_host *h, void *p, size_t size)
+{
+    gt_free(h->rt->arena, p, size);
+}
+
+static struct gt_proc *sched_p(const struct gt_scheduler_host *h, int32_t id)
+{
+    struct gt_p *p =
+        id >= 0 && id < GT_PROCS_MAX ? gt_load_acquire(&h->rt->allp[id]) : NULL; /* pair: allp */
+    return p ? &p->t : NULL;
+}
+
+static int32_t sched_procs(const struct gt_scheduler_host *h)
+{
+    return gt_load_acquire(&h->rt->procs); /* pair: procs */
+}
+
+static void *sched_node_state(const struct gt_scheduler_host *h, int32_t node)
+{
+    return h->rt->node_state[node];
+}
+
+static int32_t sched_distance(const struct gt_scheduler_host *h, int32_t a, int32_t b)
+{
+    return gt_topo_distance(h->rt->topo, a, b);
+}
+
+static uint32_t sched_random(const struct gt_scheduler_host *h, struct gt_proc *p)
+{
+    (void)h;
+    return (uint32_t)(gt_rand(&gt_p_of(p)->rng) >> 32);
+}
+
+static void sched_wake(const struct gt_scheduler_host *h, int32_t id)
+{
+    struct gt_runtime *rt = h->rt;
+    if (id < 0) {
+        gt_wake(rt);
+        return;
+    }
+    struct gt_m *m = gt_tls_m();
+    m->locks++;
+    gt_lock(&rt->sched_lock);
+    struct gt_p *p = gt_p_idle_take(rt, id);
+    gt_unlock(&rt->sched_lock);
+    if (p)
+        gt_m_start(rt, p, false);
+    m->locks--;
+}
+
+static int32_t sched_poll(const struct gt_scheduler_host *h)
+{
+    struct gt_tasks list = {0};
+    struct gt_runtime *rt = h->rt;
+    if (gt_load_relaxed(&rt->poll_waiters) == 0)
+        return 0;
+    gt_netpoll(rt, 0, &list);
+    int32_t n = (int32_t)list.n;
+    gt_inject(gt_tls_m(), &list);
+    return n;
+}
+
+/* ---- tracer --------------------------------------------------------------------------- */
+static void *trace_alloc(const struct gt_tracer_host *h, size_t size)
+{
+    return gt_alloc(h->rt->arena, size, -1);
+}
+
+static void trace_free(const struct gt_tracer_host *h, void *p, size_t size)
+{
+    gt_free(h->rt->arena, p, size);
+}
+
+static void set_enabled(const struct gt_tracer_host *h, bool on)
+{
+    if (on && gt_load_relaxed(&h->rt->stopping) == 0)
+        gt_violation(h->rt, GT_V_SECTION, "tracing enabled while the world runs");
+    gt_store_release(&h->rt->trace_on, on ? 1u : 0u); /* pair: trace-on */
+}
+
+static struct gt_mach *trace_self(const struct gt_tracer_host *h)
+{
+    (void)h;
+    return &gt_tls_m()->t;
+}
+
+static gt_tok trace_acquire(const struct gt_tracer_host *h)
+{
+    (void)h;
+    return gt_trace_acquire(gt_tls_m());
+}
+
+static void trace_release(const struct gt_tracer_host *h, gt_tok t)
+{
+    (void)h;
+    gt_trace_release(gt_tls_m(), t);
+}
+
+/* Out of line: the tracer decides; what it returns is the section. */
+gt_tok gt_trace_acquire_slow(struct gt_m *m)
+{
+    (void)gt_load_acquire(&m->rt->trace_on); /* pair: trace-on */
+    return m->rt->tracer->acquire(m->rt->tracer_state, &m->t);
+}
+
+static void each_m(const struct gt_tracer_host *h, void (*fn)(struct gt_mach *, void *), void *arg)
+{
+    struct gt_runtime *rt = h->rt;
+    gt_assert_held(&rt->sched_lock);
+    for (struct gt_m *m = rt->all_ms; m; m = m->all_next)
+        if (!m->gone)
+            fn(&m->t, arg);
+}
+
+static void each_g(const struct gt_tracer_host *h, void (*fn)(struct gt_task *, void *), void *arg)
+{
+    struct gt_runtime *rt = h->rt;
+    gt_lock(&rt->allg_lock);
+    struct gt_g *g = rt->all_gs;
+    gt_unlock(&rt->allg_lock);
+    for (; g; g = g->all_next) /* links are constant once published */
+        fn(&g->t, arg);
+}
+
+static void each_p(const struct gt_tracer_host *h, void (*fn)(struct gt_proc *, bool, void *),
+                   void *arg)
+{
+    struct gt_runtime *rt = h->rt;
+    int32_t procs = gt_load_acquire(&rt->procs); /* pair: procs */
+    for (int32_t i = 0; i < gt_load_relaxed(&rt->allp_len); i++)
+        fn(&gt_load_acquire(&rt->allp[i])->t, i < procs, arg); /* pair: allp */
+}
+
+static bool suspend_g(const struct gt_tracer_host *h, struct gt_task *g, struct gt_trace_g_view *v)
+{
+    return gt_suspend_g(h->rt, gt_g_of(g), v);
+}
+
+static void resume_g(const struct gt_tracer_host *h, struct gt_task *g)
+{
+    gt_resume_g(h->rt, gt_g_of(g));
+}
+
+struct safe_call {
+    void (*fn)(struct gt_proc *, void *);
+    void *arg;
+};
+
+static void safe_trampoline(struct gt_p *p, void *arg)
+{
+    struct safe_call *c = arg;
+    c->fn(&p->t, c->arg);
+}
+
+static void each_p_safe(const struct gt_tracer_host *h, void (*fn)(struct gt_proc *, void *),
+                        void *arg)
+{
+    struct safe_call c = {fn, arg};
+    gt_each_p_safe(h->rt, safe_trampoline, &c);
+}
+
+static void stop_world(const struct gt_tracer_host *h, enum gt_world_kind kind)
+{
+    gt_world_stop(h->rt, kind);
+}
+
+static void start_world(const struct gt_tracer_host *h)
+{
+    gt_world_start(h->rt);
+}
+
+static void world_lock(const struct gt_tracer_host *h)
+{
+    gt_world_lock(h->rt);
+}
+
+static void world_unlock(const struct gt_tracer_host *h)
+{
+    gt_world_unlock(h->rt);
+}
+
+static void sched_lock(const struct gt_tracer_host *h)
+{
+    gt_lock(&h->rt->sched_lock);
+}
+
+static void sched_unlock(const struct gt_tracer_host *h)
+{
+    gt_unlock(&h->rt->sched_lock);
+}
+
+static void assert_sched_locked(const struct gt_tracer_host *h)
+{
+    (void)h;
+    gt_assert_held(&h->rt->sched_lock);
+}
+
+static void sysmon_lock(const struct gt_tracer_host *h)
+{
+    gt_lock(&h->rt->sysmon_lock);
+}
+
+static void sysmon_unlock(const struct gt_tracer_host *h)
+{
+    gt_unlock(&h->rt->sysmon_lock);
+}
+
+static const gt_a32 *exiting_syscall(const struct gt_tracer_host *h)
+{
+    return &h->rt->exiting_syscall;
+}
+
+/* Does the calling M own g's stack: is it its own G, or does it hold the scan bit? */
+static bool owns_stack(struct gt_m *m, struct gt_g *g)
+{
+    return m->t.g == &g->t || gt_load_relaxed(&g->t.scan_holder) == m->t.serial;
+}
+
+/* Frames lie inside the G's own stack and rise strictly; anything else ends the walk. */
+static uint32_t walk(const struct gt_g *g, uintptr_t fp, uintptr_t pc, uint32_t skip, uintptr_t *out,
+                     uint32_t n)
+{
+    uintptr_t lo = (uintptr_t)g->stack.lo, hi = (uintptr_t)g->stack.hi;
+    uint32_t k = 0, depth = 0;
+    while (pc != 0 && k < n) {
+        if (depth++ >= skip)
+            out[k++] = pc;
+        if (fp < lo || fp + 2 * sizeof(uintptr_t) > hi || fp % sizeof(uintptr_t) != 0)
+            break;
+        uintptr_t next = ((const uintptr_t *)fp)[0];
+        pc = ((const uintptr_t *)fp)[1];
+        if (next != 0 && next <= fp)
+            break;
+        fp = next;
+    }
+    return k;
+}
+
+static uint32_t stack(const struct gt_tracer_host *h, struct gt_task *t, uint32_t skip,
+                      uintptr_t *pc, uint32_t n)
+{
+    struct gt_m *m = gt_tls_m();
+    struct gt_g *g = gt_g_of(t);
+    if (!owns_stack(m, g)) {
+        gt_violation(h->rt, GT_V_OWNERSHIP, "stack of G %llu (status %d) taken by M %llu, which "
+                     "neither runs it nor holds its scan bit", (unsigned long long)g->t.id,
+                     (int)gt_g_status(g), (unsigned long long)m->t.serial);
+        return 0;
+    }
+    uintptr_t fp = (uintptr_t)__builtin_frame_address(0);
+    if (fp >= (uintptr_t)g->stack.lo && fp < (uintptr_t)g->stack.hi)
+        return walk(g, ((const uintptr_t *)fp)[0], ((const uintptr_t *)fp)[1], skip, pc, n);
+    return walk(g, gt_ctx_fp(&g->ctx), gt_ctx_pc(&g->ctx), skip, pc, n);
+}
+
+static void wake_reader(const struct gt_tracer_host *h)
+{
+    /* Busy Ps poll reader_wanted on each search; an M in the poller is called back. */
+    if (gt_load_relaxed(&h->rt->idle_ps) != 0)
+        gt_netpoll_break(h->rt);
+}
+
+static int go_system(const struct gt_tracer_host *h, void (*fn)(void *), void *arg)
+{
+    return gt_spawn(h->rt, fn, arg, GT_GF_SYSTEM, (uintptr_t)__builtin_return_address(0), NULL);
+}
+
+static bool publish_reader(struct gt_g *g, void *arg)
+{
+    struct gt_runtime *rt = arg;
+    gt_store_release(&rt->reader, g); /* pair: reader */
+    return true;
+}
+
+static void park_reader(const struct gt_tracer_host *h, int64_t timeout_ns)
+{
+    (void)timeout_ns; /* the scheduler loop and sysmon poll reader_wanted */
+    gt_park(publish_reader, h->rt, GT_WAIT_SYSTEM);
+}
+
+/* ---- fill ----------------------------------------------------------------------------------- */
+static void init_os(struct gt_os *os)
+{
+    *os = (struct gt_os){
+        .nanotime = os_nanotime,
+        .walltime = gt_walltime,
+        .thread_id = gt_thread_id,
+        .thread_yield = gt_thread_yield,
+        .await_pause = gt_await_pause,
+        .futex_wait = os_futex_wait,
+        .futex_wake = os_futex_wake,
+        .write = gt_os_write,
+        .membarrier = gt_os_membarrier,
+    };
+}
+
+void gt_host_init(struct gt_runtime *rt)
+{
+    init_os(&rt->os);
+    rt->sched_host = (struct gt_scheduler_host){
+        .head = GT_PLUGIN_HEAD(GT_MAGIC_HOST, struct gt_scheduler_host, "gmp", "the core", 0),
+        .os = &rt->os,
+        .rt = rt,
+        .cpus = gt_topo_native(rt->topo) ? gt_topo_cpus(rt->topo) : gt_os_cpu_count(),
+        .nodes = gt_topo_nodes(rt->topo),
+        .alloc = sched_alloc,
+        .free = sched_free,
+        .p = sched_p,
+        .procs = sched_procs,
+        .node_state = sched_node_state,
+        .distance = sched_distance,
+        .random = sched_random,
+        .wake = sched_wake,
+        .poll = sched_poll,
+    };
+    rt->tracer_host = (struct gt_tracer_host){
+        .head = GT_PLUGIN_HEAD(GT_MAGIC_HOST, struct gt_tracer_host, "gmp", "the core", 0),
+        .os = &rt->os,
+        .rt = rt,
+        .alloc = trace_alloc,
+        .free = trace_free,
+        .set_enabled = set_enabled,
+        .self = trace_self,
+        .acquire = trace_acquire,
+        .release = trace_release,
+        .each_m = each_m,
+        .each_g = each_g,
+        .each_p = each_p,
+        .suspend_g = suspend_g,
+        .resume_g = resume_g,
+        .each_p_safe = each_p_safe,
+        .stop_world = stop_world,
+        .start_world = start_world,
+        .world_lock = world_lock,
+        .world_unlock = world_unlock,
+        .sched_lock = sched_lock,
+        .sched_unlock = sched_unlock,
+        .assert_sched_locked = assert_sched_locked,
+        .sysmon_lock = sysmon_lock,
+        .sysmon_unlock = sysmon_unlock,
+        .exiting_syscall = exiting_syscall,
+        .stack = stack,
+        .wake_reader = wake_reader,
+        .go_system = go_system,
+        .park_reader = park_reader,
+    };
+}

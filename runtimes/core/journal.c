@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The journal of transitions (oracle build): what really happened.
+ *
+ * Each M writes its own, without synchronisation; the versions in the entries order them
+ * per G and P. Memory is bounded by rounds: a round ends with the world quiet, is compared,
+ * and the journals start anew.
+ *
+ * Invariants:
+ *   I1 An entry is written by the M that made the transition, after or right before the
+ *      atomic write, never dropped silently: an M whose round is full counts `lost`, and
+ *      the round is then void, not clean.
+ *   I2 Per id the versions of a complete round are consecutive and each `from` is the
+ *      `to` before it.
+ *   I3 An M that leaves hands its journal over under the scheduler lock, before its struct
+ *      or serial could serve again.
+ */
+#include "core/core.h"
+
+#if GT_ORACLE
+#include "gauntlet/journal.h"
+
+#define BLOCK_ENTRIES 1024u
+
+static struct gt_jblock *block_for(struct gt_m *m)
+{
+    struct gt_journal *j = &m->journal;
+    if (j->tail && j->tail->n < j->tail->cap)
+        return j->tail;
+    if (j->total >= m->rt->journal_cap)
+        return NULL;
+    size_t size = sizeof(struct gt_jblock) + BLOCK_ENTRIES * sizeof(struct gt_jentry);
+    m->locks++;
+    struct gt_jblock *b = gt_map(size, false);
+    m->locks--;
+    if (!b)
+        return NULL;
+    b->cap = BLOCK_ENTRIES;
+    if (j->tail)
+        j->tail->next = b;
+    else
+        j->head = b;
+    j->tail = b;
+    return b;
+}
+
+void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t word, uint64_t tok,
+                    unsigned from, unsigned to, unsigned reason)
+{
+    struct gt_runtime *rt = m->rt;
+    gt_bump(&m->transitions, 1u);
+    if (gt_load_relaxed(&rt->journal_on) == 0)
+        return;
+    struct gt_jblock *b = block_for(m);
+    if (!b) {
+        m->journal.lost++;
+        return;
+    }
+    struct gt_jentry *e = &b->e[b->n++];
+    m->journal.total++;
+    *e = (struct gt_jentry){
+        .id = id,
+        .version = gt_status_version(word),
+        .tok = tok,
+        .ordinal = gt_load_relaxed(&m->t.events),
+        .m = (uint32_t)m->t.serial,
+        .p = m->t.p ? m->t.p->id : -1,
+        .kind = (uint8_t)kind,
+        .from = (uint8_t)from,
+        .to = (uint8_t)to,
+        .reason = (uint8_t)reason,
+        .round = gt_load_relaxed(&rt->journal_round),
+    };
+}
+
+/* I3. Scheduler lock held. */
+void gt_journal_leave(struct gt_m *m)
+{
+    struct gt_runtime *rt = m->rt;
+    gt_assert_held(&rt->sched_lock);
+    struct gt_journal *j = &m->journal, *left = &rt->journal_left;
+    if (j->head) {
+        if (left->tail)
+            left->tail->next = j->head;
+        else
+            left->head = j->head;
+        left->tail = j->tail;
+    }
+    left->total += j->total;
+    left->lost += j->lost;
+    gt_add_relaxed(&rt->count.transitions, gt_load_relaxed(&m->transitions));
+    gt_store_relaxed(&m->transitions, 0u);
+    *j = (struct gt_journal){0};
+}
+
+void gt_journal_enable(struct gt_runtime *rt, uint64_t entries_per_m)
+{
+    rt->journal_cap = entries_per_m;
+    gt_store_release(&rt->journal_on, entries_per_m > 0 ? 1u : 0u); /* pair: journal-on */
+}
+
+static uint64_t walk(struct gt_jblock *b, gt_journal_fn fn, void *arg)
+{
+    uint64_t n = 0;
+    for (; b; b = b->next)
+        for (uint32_t i = 0; i < b->n; i++, n++)
+            fn(&b->e[i], arg);
+    return n;
+}
+
+uint64_t gt_journal_each(struct gt_runtime *rt, gt_journal_fn fn, void *arg, uint64_t *lost)
+{
+    uint64_t n = walk(rt->journal_left.head, fn, arg);
+    *lost = rt->journal_left.lost;
+    gt_lock(&rt->sched_lock);
+    for (struct gt_m *m = rt->all_ms; m; m = m->all_next) {
+        n += walk(m->journal.head, fn, arg);
+        *lost += m->journal.lost;
+    }
+    gt_unlock(&rt->sched_lock);
+    return n;
+}
+
+static void drop(struct gt_journal *j)
+{
+    for (struct gt_jblock *b = j->head, *next; b; b = next) {
+        next = b->next;
+        gt_unmap(b, sizeof *b + b->cap * sizeof(struct gt_jentry));
+    }
+    *j = (struct gt_journal){0};
+}
+
+void gt_journal_next_round(struct gt_runtime *rt)
+{
+    gt_lock(&rt->sched_lock);
+    drop(&rt->journal_left);
+    for (struct gt_m *m = rt->all_ms; m; m = m->all_next)
+        drop(&m->journal);
+    gt_unlock(&rt->sched_lock);
+    gt_add_relaxed(&rt->journal_round, 1u);
+}
+#endif

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verbs that move one G: park, ready, inject, yield, spawn, exit.
+ *
+ * Invariants:
+ *   I1 (I5 of core.h) A G stops on the M's system stack, after its registers are saved;
+ *      only then its status changes and others may run it.
+ *   I2 Each change of a G stands in one section with its event. Out of Running the event
+ *      comes first, while the M still owns the stack (seed 003); all others change first.
+ *   I3 A list of found Gs is changed and reported G by G inside one section:
+ *
+ *      M1 injects [a b]                    M2 advances the generation
+ *      acquire (gen 7)
+ *      a: Waiting -> Runnable
+ *      a: GoUnblock (gen 7)                gen := 8
+ *      b: Waiting -> Runnable              waits until M1 has released
+ *      b: GoUnblock (gen 7)          <--   ...
+ *      release                             status of a, b in gen 8: Runnable
+ *
+ *   With the events written before the section of the changes, M2's status pass can find
+ *   b Waiting in gen 8 after its GoUnblock in gen 7 (seed 000).
+ */
+#include <errno.h>
+
+#include "core/core.h"
+
+#define GFREE_LOCAL_MAX 64u
+#define GOID_BLOCK 16u
+
+void gt_mcall(void (*fn)(void *m))
+{
+    struct gt_m *m = gt_tls_m();
+    struct gt_g *g = gt_m_g(m);
+    gt_fiber_switch_begin(&g->stack.fiber, &m->sys_fiber, false);
+    gt_ctx_call(&g->ctx, m->sys_top, fn, m);
+    gt_fiber_switch_end(&g->stack.fiber);
+}
+
+/* The same, and the G will not run again. */
+void gt_mcall_last(void (*fn)(void *m))
+{
+    struct gt_m *m = gt_tls_m();
+    struct gt_g *g = gt_m_g(m);
+    gt_fiber_switch_begin(&g->stack.fiber, &m->sys_fiber, true);
+    gt_ctx_call(&g->ctx, m->sys_top, fn, m);
+    __builtin_unreachable();
+}
+
+static struct gt_m *on_system(void *arg)
+{
+    struct gt_m *m = arg;
+    gt_fiber_switch_end(&m->sys_fiber);
+    return m;
+}
+
+/* ---- park ---------------------------------------------------------------------- */
+static void set_wait_reason(struct gt_g *g, enum gt_wait_reason r)
+{
+    gt_store_relaxed(&g->t.wait_reason, (uint32_t)r);
+}
+
+static void park_on_system(void *arg)
+{
+    struct gt_m *m = on_system(arg);
+    struct gt_g *g = gt_m_g(m);
+    gt_park_fn fn = m->park_fn;
+    gt_bump(&gt_m_p(m)->count.parks, 1u);
+    gt_tok tok = gt_trace_acquire(m);
+    GT_EMIT(m, tok, go_block, (enum gt_wait_reason)gt_load_relaxed(&g->t.wait_reason));
+    gt_store_relaxed(&g->m, NULL);
+    gt_g_from_running(m, g, tok, GT_G_WAITING);
+    m->t.g = NULL;
+    gt_trace_release(m, tok);
+    if (fn && !fn(g, m->park_fn_arg)) {
+        tok = gt_trace_acquire(m);
+        gt_g_change(m, g, tok, GT_G_WAITING, GT_G_RUNNABLE);
+        GT_EMIT(m, tok, go_unblock, &g->t);
+        gt_trace_release(m, tok);
+        gt_execute(m, g, true);
+    }
+    gt_schedule(m);
+}
+
+void gt_park(gt_park_fn fn, void *arg, enum gt_wait_reason reason)
+{
+    struct gt_m *m = gt_tls_m();
+    set_wait_reason(gt_m_g(m), reason);
+    m->park_fn = fn;
+    m->park_fn_arg = arg;
+    gt_mcall(park_on_system);
+}
+
+static bool unlock_fn(struct gt_g *g, void *arg)
+{
+    (void)g;
+    gt_unlock(arg);
+    return true;
+}
+
+void gt_park_unlock(struct gt_lock *l, enum gt_wait_reason reason)
+{
+    gt_park(unlock_fn, l, reason);
+}
+
+/* ---- ready, inject ---------------------------------------------------------------- */
+static void enqueue(struct gt_m *m, struct gt_g *g, enum gt_enqueue_kind kind)
+{
+    struct gt_runtime *rt = m->rt;
+    rt->sched->enqueue(rt->sched_state, m->t.p, &g->t, m->t.p ? kind : GT_ENQ_GLOBAL);
+}
+
+void gt_ready(struct gt_g *g, bool next)
+{
+    struct gt_m *m = gt_pin();
+    gt_tok tok = gt_trace_acquire(m);
+    gt_g_change(m, g, tok, GT_G_WAITING, GT_G_RUNNABLE);
+    GT_EMIT(m, tok, go_unblock, &g->t);
+    gt_trace_release(m, tok);
+    if (gt_likely(m->t.p != NULL))
+        gt_bump(&gt_m_p(m)->count.readies, 1u);
+    enqueue(m, g, next ? GT_ENQ_NEXT : GT_ENQ_LOCAL);
+    gt_wake_maybe(m->rt);
+    gt_unpin(m);
+}
+
+static void inject_event_first(struct gt_m *m, struct gt_tasks *list)
+{
+    gt_tok tok = gt_trace_acquire(m);
+    for (struct gt_task *t = list->head; t; t = t->link)
+        GT_EMIT(m, tok, go_unblock, t);
+    gt_trace_release(m, tok);
+    for (struct gt_task *t = list->head; t; t = t->link)
+        gt_g_change(m, gt_g_of(t), gt_tok_none(), GT_G_WAITING, GT_G_RUNNABLE);
+}
+
+/* I3. The link of a Waiting G on the list belongs to the list; after the change it does
+ * so until the scheduler has it. */
+static void inject_mark(struct gt_m *m, struct gt_tasks *list)
+{
+    gt_tok tok = gt_trace_acquire(m);
+    for (struct gt_task *t = list->head; t; t = t->link) {
+        gt_g_change(m, gt_g_of(t), tok, GT_G_WAITING, GT_G_RUNNABLE);
+        GT_EMIT(m, tok, go_unblock, t);
+    }
+    gt_trace_release(m, tok);
+}
+
+void gt_inject(struct gt_m *m, struct gt_tasks *list)
+{
+    struct gt_runtime *rt = m->rt;
+    uint32_t n = list->n;
+    if (n == 0)
+        return;
+    m->locks++;
+    if (GT_FAULT(inject_event_first))
+        inject_event_first(m, list);
+    else
+        inject_mark(m, list);
+    gt_add_relaxed(&rt->count.injected, n);
+    rt->sched->enqueue_batch(rt->sched_state, m->t.p, list);
+    for (uint32_t i = m->t.p ? 1 : 0; i < n && gt_load_relaxed(&rt->idle_ps) != 0; i++)
+        gt_wake_maybe(rt);
+    gt_wake_maybe(rt);
+    m->locks--;
+}
+
+/* ---- yield, preemption at a checkpoint ------------------------------------------------ */
+static void stop_running(struct gt_m *m, enum gt_stop_reason why, enum gt_enqueue_kind kind)
+{
+    struct gt_g *g = gt_m_g(m);
+    gt_tok tok = gt_trace_acquire(m);
+    GT_EMIT(m, tok, go_stop, why);
+    gt_store_relaxed(&g->m, NULL);
+    gt_g_from_running(m, g, tok, GT_G_RUNNABLE);
+    m->t.g = NULL;
+    gt_trace_release(m, tok);
+    enqueue(m, g, kind);
+}
+
+static void yield_on_system(void *arg)
+{
+    struct gt_m *m = on_system(arg);
+    stop_running(m, GT_STOP_YIELD, GT_ENQ_YIELD);
+    gt_schedule(m);
+}
+
+static void preempted_on_system(void *arg)
+{
+    struct gt_m *m = on_system(arg);
+    gt_bump(&gt_m_p(m)->count.preempted, 1u);
+    stop_running(m, GT_STOP_PREEMPTED, GT_ENQ_PREEMPTED);
+    gt_schedule(m);
+}
+
+void gt_yield(void)
+{
+    struct gt_m *m = gt_tls_m();
+    struct gt_g *g = gt_m_g(m);
+    if (gt_unlikely(gt_load_relaxed(&g->preempt_stop) != 0))
+        gt_checkpoint_slow();
+    gt_mcall(yield_on_system);
+}
+
+/*
+ * A G that a suspender waits for parks as Preempted; the suspender makes it ready again.
+ * The request cannot be withdrawn between the load below and the park: the suspender
+ * needs the scan bit, and that is never put on a Running G (I3 of core.h).
+ */
+void gt_checkpoint_slow(void)
+{
+    struct gt_m *m = gt_tls_m();
+    struct gt_g *g = gt_m_g(m);
+    if (m->locks != 0)
+        return; /* pinned: asked again at the next one */
+    if (gt_load_relaxed(&g->preempt_stop) != 0) {
+        gt_park(NULL, NULL, GT_WAIT_PREEMPTED);
+        return;
+    }
+    gt_mcall(preempted_on_system);
+}
+
+/* ---- birth -------------------------------------------------------------------------------- */
+static struct gt_g *gfree_get(struct gt_runtime *rt, struct gt_p *p)
+{
+    if (p && p->gfree) {
+        struct gt_g *g = p->gfree;
+        p->gfree = gt_g_of(g->t.link);
+        p->ngfree--;
+        return g;
+    }
+    if (gt_likely(rt->gfree == NULL)) /* stale at worst: we make a new one */
+        return NULL;
+    gt_lock(&rt->gfree_lock);
+    struct gt_g *g = rt->gfree;
+    if (g) {
+        rt->gfree = gt_g_of(g->t.link);
+        rt->ngfree--;
+    }
+    for (uint32_t i = 0; p && g && rt->gfree && i < GFREE_LOCAL_MAX / 2; i++) {
+        struct gt_g *f = rt->gfree;
+        rt->gfree = gt_g_of(f->t.link);
+        rt->ngfree--;
+        f->t.link = p->gfree ? &p->gfree->t : NULL;
+        p->gfree = f;
+        p->ngfree++;
+    }
+    gt_unlock(&rt->gfree_lock);
+    return g;
+}
+
+static void gfree_put_global(struct gt_runtime *rt, struct gt_g *g)
+{
+    gt_lock(&rt->gfree_lock);
+    g->t.link = rt->gfree ? &rt->gfree->t : NULL;
+    rt->gfree = g;
+    rt->ngfree++;
+    gt_unlock(&rt->gfree_lock);
+}
+
+void gt_g_free(struct gt_m *m, struct gt_g *g)
+{
+    struct gt_runtime *rt = m->rt;
+    struct gt_p *p = gt_m_p(m);
+    if (!p || p->ngfree >= GFREE_LOCAL_MAX) {
+        gfree_put_global(rt, g);
+        return;
+    }
+    g->t.link = p->gfree ? &p->gfree->t : NULL;
+    p->gfree = g;
+    p->ngfree++;
+}
+
+/* A new struct with a stack, on the list of all Gs for ever. NULL: *err says why. */
+static struct gt_g *g_make(struct gt_runtime *rt, int32_t node, int *err)
+{
+    size_t state = rt->sched->g_state + rt->tracer->g_state;
+    struct gt_g *g = gt_alloc(rt->arena, sizeof *g + state, node);
+    *err = -ENOMEM;
+    if (!g)
+        return NULL;
+    int rc = gt_stack_get(rt->stacks, node, &g->stack);
+    if (rc != 0) {
+        gt_free(rt->arena, g, sizeof *g + state);
+        *err = rc;
+        return NULL;
+    }
+    char *extra = (char *)(g + 1);
+    g->t.sched = rt->sched->g_state ? extra : NULL;
+    g->t.trace = rt->tracer->g_state ? extra + rt->sched->g_state : NULL;
+    g->t.node = node;
+    g->rt = rt;
+    g->rng = (uint32_t)(uintptr_t)g | 1u;
+    gt_lock(&rt->allg_lock);
+    g->all_next = rt->all_gs;
+    rt->all_gs = g;
+    gt_unlock(&rt->allg_lock);
+    gt_add_relaxed(&rt->n_gs, 1u);
+    return g;
+}
+
+static uint64_t new_goid(struct gt_runtime *rt, struct gt_p *p)
+{
+    if (!p)
+        return gt_add_relaxed(&rt->goid_block, 1u) + 1;
+    if (gt_unlikely(p->goid_next == p->goid_end)) {
+        p->goid_next = gt_add_relaxed(&rt->goid_block, (uint64_t)GOID_BLOCK) + 1;
+        p->goid_end = p->goid_next + GOID_BLOCK;
+    }
+    return p->goid_next++;
+}
+
+/* A Dead G with a stack and a fresh id. m may be NULL before the runtime runs. */
+struct gt_g *gt_g_new(struct gt_m *m, struct gt_runtime *rt, int *err)
+{
+    struct gt_p *p = m && m->t.p ? gt_m_p(m) : NULL;
+    struct gt_g *g = gfree_get(rt, p);
+    if (!g)
+        g = g_make(rt, p ? p->t.node : 0, err);
+    if (!g)
+        return NULL;
+    g->t.id = new_goid(rt, p);
+    g->t.link = NULL;
+    return g;
+}
+
+GT_NOINLINE void gt_g_start_entry(void *arg)
+{
+    struct gt_g *g = arg;
+    gt_fiber_switch_end(&g->stack.fiber);
+    g->fn(g->arg);
+    gt_exit();
+}
+
+static void g_prepare(struct gt_g *g, gt_fn fn, void *arg, uint32_t flags, uintptr_t caller)
+{
+    g->fn = fn;
+    g->arg = arg;
+    g->start_pc = (uintptr_t)fn;
+    g->created_at = caller;
+    g->flags = flags;
+    g->lockedm = NULL;
+    g->lock_depth = 0;
+    g->async_ok = false;
+    gt_store_relaxed(&g->permit, 0u);
+    gt_store_relaxed(&g->preempt_stop, 0u);
+    gt_ctx_make(&g->ctx, g->stack.hi, gt_g_start_entry, g);
+}
+
+/* Context: on a G, or on the thread that starts the runtime (no M). */
+int gt_spawn(struct gt_runtime *rt, gt_fn fn, void *arg, uint32_t flags, uintptr_t caller,
+             struct gt_g **out)
+{
+    int err = 0;
+    struct gt_m *m = gt_pin();
+    struct gt_g *g = gt_g_new(m, rt, &err);
+    if (gt_unlikely(!g)) {
+        gt_unpin(m);
+        return err;
+    }
+    g_prepare(g, fn, arg, flags, caller);
+    g->created_by = m->t.g ? m->t.g->id : 0;
+    if (out)
+        *out = g;
+    if (rt->tracer->g_born)
+        rt->tracer->g_born(rt->tracer_state, &g->t);
+    gt_tok tok = gt_trace_acquire(m);
+    gt_g_change(m, g, tok, GT_G_DEAD, GT_G_RUNNABLE);
+    GT_EMIT(m, tok, go_create, &g->t, g->start_pc, false);
+    gt_trace_release(m, tok);
+    if (gt_likely(m->t.p != NULL))
+        gt_bump(&gt_m_p(m)->count.spawned, 1u);
+    else
+        gt_add_relaxed(&rt->count.spawned, 1u);
+    enqueue(m, g, GT_ENQ_NEXT);
+    gt_wake_maybe(rt);
+    gt_unpin(m);
+    return 0;
+}
+
+/* A Waiting G, for a coroutine: never queued, started by a direct switch. */
+struct gt_g *gt_spawn_blocked(struct gt_m *m, gt_fn fn, void *arg, uintptr_t caller, int *err)
+{
+    struct gt_runtime *rt = m->rt;
+    struct gt_g *g = gt_g_new(m, rt, err);
+    if (!g)
+        return NULL;
+    g_prepare(g, fn, arg, 0, caller);
+    g->created_by = m->t.g->id;
+    if (rt->tracer->g_born)
+        rt->tracer->g_born(rt->tracer_state, &g->t);
+    set_wait_reason(g, GT_WAIT_CORO);
+    gt_tok tok = gt_trace_acquire(m);
+    gt_g_change(m, g, tok, GT_G_DEAD, GT_G_WAITING);
+    GT_EMIT(m, tok, go_create, &g->t, g->start_pc, true);
+    gt_trace_release(m, tok);
+    gt_bump(&gt_m_p(m)->count.spawned, 1u);
+    return g;
+}
+
+/* ---- death ------------------------------------------------------------------------------------ */
+/* Everything of a G's end but the event and the change. */
+void gt_g_bury(struct gt_m *m, struct gt_g *g)
+{
+    gt_bump(&gt_m_p(m)->count.exited, 1u);
+    if (m->rt->tracer->g_dies)
+        m->rt->tracer->g_dies(m->rt->tracer_state, &g->t);
+    g->lockedm = NULL;
+    gt_g_free(m, g);
+}
+
+static void exit_on_system(void *arg)
+{
+    struct gt_m *m = on_system(arg);
+    struct gt_g *g = gt_m_g(m);
+    bool locked = m->lockedg == g;
+    gt_tok tok = gt_trace_acquire(m);
+    GT_EMIT(m, tok, go_destroy);
+    gt_store_relaxed(&g->m, NULL);
+    gt_g_from_running(m, g, tok, GT_G_DEAD);
+    m->t.g = NULL;
+    gt_trace_release(m, tok);
+    gt_g_bury(m, g);
+    if (gt_unlikely(locked)) {
+        /* The thread may carry what the G did to it (name, affinity): it ends too. */
+        gt_m_set_lockedg(m, NULL);
+        gt_p_handoff(m, gt_p_release(m, GT_P_IDLE));
+        gt_m_exit(m);
+    }
+    gt_schedule(m);
+}
+
+void gt_exit(void)
+{
+    gt_mcall_last(exit_on_system);
+}

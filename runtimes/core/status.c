@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The status words of Gs and Ps: every change goes through here.
+ *
+ * Invariants (with I2, I3, I4 of core.h):
+ *   I1 A status word changes by one atomic write, and its version grows by one with it.
+ *   I2 The scan bit comes and goes without a new version; its holder's serial stands in
+ *      scan_holder from before the bit is useful to after it is gone.
+ *   I3 Every change is journaled by the M that made it, with the section it stood in.
+ * Ordering:
+ *   O1 A change out of Running is a release store: what the G did, and its saved context,
+ *      are visible to whoever next changes the status (acquire).
+ *   O2 Taking the scan bit acquires the same; giving it back releases.
+ * Progress: a change waits only for a scan-bit holder, who never waits for the changer.
+ */
+#include "core/core.h"
+
+/* Status, scan bit and lost-P mark are below the version. */
+static uint64_t next_word(uint64_t w, unsigned to)
+{
+    return ((w & ~(GT_STATUS_VERSION_ONE - 1)) | to) + GT_STATUS_VERSION_ONE;
+}
+
+static void wrong_status(struct gt_runtime *rt, const char *what, uint64_t id, uint64_t w,
+                         unsigned want)
+{
+    gt_throw(rt, "%s %llu: status is %u%s (version %llu), expected %u", what,
+             (unsigned long long)id, gt_status_of(w), (w & GT_STATUS_SCAN) ? "+scan" : "",
+             (unsigned long long)gt_status_version(w), want);
+}
+
+static void journal_g(struct gt_m *m, struct gt_g *g, uint64_t w, gt_tok tok, unsigned from)
+{
+    gt_journal_add(m, GT_J_G, g->t.id, w, tok.v, from, gt_status_of(w),
+                   gt_load_relaxed(&g->t.wait_reason));
+}
+
+/*
+ * No compare-and-swap: while a G is Running nobody else writes its word (I2 of core.h),
+ * since the scan bit is never put on Running.
+ */
+void gt_g_from_running(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to)
+{
+    uint64_t w = gt_load_relaxed(&g->t.status);
+#if GT_CHECKS
+    if (gt_unlikely((w & (GT_STATUS_MASK | GT_STATUS_SCAN)) != GT_G_RUNNING))
+        wrong_status(m->rt, "goroutine", g->t.id, w, GT_G_RUNNING);
+#endif
+    w = next_word(w, to);
+    journal_g(m, g, w, tok, GT_G_RUNNING);
+    gt_store_release(&g->t.status, w); /* pair: gstatus */
+}
+
+void gt_g_change(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from,
+                 enum gt_gstatus to)
+{
+    uint64_t w = gt_load_relaxed(&g->t.status);
+    for (;;) {
+        if (gt_unlikely(w & GT_STATUS_SCAN)) {
+            gt_await(&g->t.status,
+                     !((w = gt_load_relaxed(&g->t.status)) & GT_STATUS_SCAN));
+            continue;
+        }
+        if (gt_unlikely(gt_status_of(w) != from))
+            wrong_status(m->rt, "goroutine", g->t.id, w, from);
+        if (gt_likely(gt_cas_acq_rel(&g->t.status, &w, next_word(w, to)))) /* pair: gstatus */
+            break;
+    }
+    journal_g(m, g, next_word(w, to), tok, from);
+}
+
+void gt_g_change_scanned(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to)
+{
+    uint64_t w = gt_load_relaxed(&g->t.status);
+    gt_assert(m->rt, (w & GT_STATUS_SCAN) != 0);
+    gt_assert(m->rt, gt_load_relaxed(&g->t.scan_holder) == m->t.serial);
+    unsigned from = gt_status_of(w);
+    w = next_word(w, to);
+    journal_g(m, g, w, tok, from);
+    gt_store_relaxed(&g->t.scan_holder, 0u);
+    gt_store_release(&g->t.status, w); /* pair: gstatus */
+}
+
+static bool scannable(uint64_t w)
+{
+    unsigned s = gt_status_of(w);
+    return !(w & GT_STATUS_SCAN) &&
+           (s == GT_G_RUNNABLE || s == GT_G_WAITING || s == GT_G_SYSCALL);
+}
+
+bool gt_g_scan_try(struct gt_m *m, struct gt_g *g)
+{
+    uint64_t w = gt_load_relaxed(&g->t.status);
+    if (!scannable(w) ||
+        !gt_cas_acquire(&g->t.status, &w, w | GT_STATUS_SCAN)) /* pair: gstatus */
+        return false;
+    gt_store_relaxed(&g->t.scan_holder, m->t.serial);
+    return true;
+}
+
+void gt_g_scan_end(struct gt_m *m, struct gt_g *g)
+{
+    uint64_t w = gt_load_relaxed(&g->t.status);
+    gt_assert(m->rt, (w & GT_STATUS_SCAN) != 0);
+    gt_assert(m->rt, gt_load_relaxed(&g->t.scan_holder) == m->t.serial);
+    (void)m;
+    gt_store_relaxed(&g->t.scan_holder, 0u);
+    gt_store_release(&g->t.status, w & ~(uint64_t)GT_STATUS_SCAN); /* pair: gstatus */
+}
+
+/*
+ * The thief's mark makes the whole return one compare-and-swap:
+ *
+ *      M1 returns                          M2 steals the P
+ *      w = Syscall                         Syscall -> Syscall+scan
+ *                                          detach the P, ProcSteal
+ *                                          Syscall+scan -> Syscall+lost
+ *      cas(w -> Running) fails       <--
+ *
+ * Without it the word would be `w` again and M1 would run without a P.
+ */
+bool gt_g_syscall_return(struct gt_m *m, struct gt_g *g, gt_tok tok)
+{
+    uint64_t w = gt_load_relaxed(&g->t.status);
+    for (;;) {
+        if (gt_unlikely(w & GT_STATUS_SCAN)) {
+            gt_await(&g->t.status,
+                     !((w = gt_load_relaxed(&g->t.status)) & GT_STATUS_SCAN));
+            continue;
+        }
+        if (gt_unlikely(gt_status_of(w) != GT_G_SYSCALL))
+            wrong_status(m->rt, "goroutine", g->t.id, w, GT_G_SYSCALL);
+        if (gt_unlikely(w & GT_STATUS_LOST))
+            return false;
+        uint64_t n = next_word(w, GT_G_RUNNING);
+        if (gt_likely(gt_cas_acq_rel(&g->t.status, &w, n))) { /* pair: gstatus */
+            journal_g(m, g, n, tok, GT_G_SYSCALL);
+            return true;
+        }
+    }
+}
+
+void gt_g_scan_end_lost(struct gt_m *m, struct gt_g *g)
+{
+    uint64_t w = gt_load_relaxed(&g->t.status);
+    gt_assert(m->rt, gt_load_relaxed(&g->t.scan_holder) == m->t.serial);
+    (void)m;
+    w = (w & ~(uint64_t)GT_STATUS_SCAN) | GT_STATUS_LOST;
+    gt_store_relaxed(&g->t.scan_holder, 0u);
+    gt_store_release(&g->t.status, w); /* pair: gstatus */
+}
+
+void gt_g_to_syscall_lost(struct gt_m *m, struct gt_g *g, gt_tok tok)
+{
+    uint64_t w = next_word(gt_load_relaxed(&g->t.status), GT_G_SYSCALL) | GT_STATUS_LOST;
+    journal_g(m, g, w, tok, GT_G_RUNNING);
+    gt_store_release(&g->t.status, w); /* pair: gstatus */
+}
+
+void gt_p_set(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus to)
+{
+    uint64_t w = gt_load_relaxed(&p->t.status);
+    unsigned from = gt_status_of(w);
+    w = next_word(w, to);
+    if (m)
+        gt_journal_add(m, GT_J_P, (uint64_t)p->t.id, w, tok.v, from, to, 0);
+    gt_store_release(&p->t.status, w); /* pair: pstatus */
+}
+
+bool gt_p_take(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus from, enum gt_pstatus to)
+{
+    uint64_t w = gt_load_relaxed(&p->t.status);
+    if (gt_status_of(w) != from)
+        return false;
+    uint64_t n = next_word(w, to);
+    if (!gt_cas_acq_rel(&p->t.status, &w, n)) /* pair: pstatus */
+        return false;
+    gt_journal_add(m, GT_J_P, (uint64_t)p->t.id, n, tok.v, from, to, 0);
+    return true;
+}

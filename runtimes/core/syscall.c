@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * System calls: a G leaves the runtime for a while, its P may be taken meanwhile.
+ *
+ * Invariants:
+ *   I1 GoSyscallBegin and Running -> Syscall (and in the status model the P's change)
+ *      stand in one section; so do every return and its event.
+ *   I2 The change that takes a P out of a system call and its ProcSteal stand in one
+ *      section, which ends before the P is handed on (seed 001):
+ *
+ *      M1 in a syscall          M2 steals                    M3 stops the trace
+ *                               CAS P Syscall -> Idle
+ *      returns, no P
+ *      GoSyscallEndBlocked                                   gen := 0
+ *                               acquire: off, no ProcSteal
+ *
+ *      The reader then waits for a ProcSteal that never comes. With acquire before the
+ *      CAS, M3 cannot finish the generation before ProcSteal is in it.
+ *   I3 status model: while its G is in a system call the M has no P; whoever swaps the
+ *      P's status out of Syscall has it. A tick tells a returning M that its P was away
+ *      and is in a system call again, of another M.
+ *   I4 scanbit model: the P stays Running and attached; a thief holds the G's scan bit
+ *      while it detaches it, and leaves the mark `lost` in the status word.
+ * Progress: a returning G without a P is queued; its M parks.
+ * Cost, tracer off: enter 0 CAS, exit 1 CAS (scanbit); enter 0, exit 2 (status). The fence
+ * between publishing Syscall and reading `stopping` is paid by the stopper (membarrier).
+ */
+#include "core/core.h"
+
+/* ---- enter --------------------------------------------------------------------------- */
+/* The world is being stopped and this M is in a system call: it need not be stolen from. */
+static void give_p_to_stopper_status(struct gt_m *m, struct gt_p *p)
+{
+    struct gt_runtime *rt = m->rt;
+    gt_tok tok = gt_trace_acquire(m); /* I2: before the swap, released on both outcomes */
+    if (rt->stop_wait > 0 && gt_p_take(m, p, tok, GT_P_SYSCALL, GT_P_STOPPED)) {
+        /* A steal, not a stop: another M may have had the P since. */
+        GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_SELF);
+        gt_bump(&p->syscall_tick, 1u);
+        if (--rt->stop_wait == 0)
+            gt_note_wake(&rt->stop_note);
+    }
+    gt_trace_release(m, tok);
+}
+
+static void give_p_to_stopper_scanbit(struct gt_m *m, struct gt_p *p)
+{
+    struct gt_runtime *rt = m->rt;
+    struct gt_g *g = gt_m_g(m);
+    gt_tok tok = gt_trace_acquire(m);
+    gt_await(&g->t.status, gt_g_scan_try(m, g));
+    if (m->t.p == &p->t && rt->stop_wait > 0) {
+        GT_EMIT(m, tok, proc_stop, &p->t);
+        m->t.p = NULL;
+        gt_store_release(&p->m, NULL); /* pair: p-owner */
+        gt_p_set(m, p, tok, GT_P_STOPPED);
+        gt_bump(&p->syscall_tick, 1u);
+        gt_g_scan_end_lost(m, g);
+        if (--rt->stop_wait == 0)
+            gt_note_wake(&rt->stop_note);
+    } else {
+        gt_g_scan_end(m, g);
+    }
+    gt_trace_release(m, tok);
+}
+
+static GT_NOINLINE void enter_meets_stop(struct gt_m *m, struct gt_p *p)
+{
+    struct gt_runtime *rt = m->rt;
+    gt_lock(&rt->sched_lock);
+    if (gt_load_relaxed(&rt->stopping) != 0) {
+        if (rt->syscalls == GT_SYSCALLS_STATUS)
+            give_p_to_stopper_status(m, p);
+        else
+            give_p_to_stopper_scanbit(m, p);
+    }
+    gt_unlock(&rt->sched_lock);
+}
+
+void gt_syscall_enter(void)
+{
+    gt_checkpoint();
+    struct gt_m *m = gt_pin();
+    struct gt_runtime *rt = m->rt;
+    struct gt_g *g = gt_m_g(m);
+    struct gt_p *p = gt_m_p(m);
+    gt_tok tok = gt_trace_acquire(m);
+    GT_EMIT(m, tok, go_syscall_begin);
+    m->syscall_tick = gt_load_relaxed(&p->syscall_tick);
+    m->oldp = p;
+    gt_bump(&p->count.syscalls, 1u);
+    gt_store_release(&p->sysg, g); /* pair: sysg */
+    gt_g_from_running(m, g, tok, GT_G_SYSCALL);
+    if (rt->syscalls == GT_SYSCALLS_STATUS) {
+        m->t.p = NULL;
+        gt_store_release(&p->m, NULL); /* pair: p-owner */
+        gt_p_set(m, p, tok, GT_P_SYSCALL);
+    }
+    gt_trace_release(m, tok);
+    gt_fence_light(rt); /* pair: asym */ /* against the stopper: stopping := 1, fence, who is in a syscall? */
+    if (gt_unlikely(gt_load_relaxed(&rt->stopping) != 0))
+        enter_meets_stop(m, p);
+    gt_unpin(m);
+}
+
+/* The caller knows that the call will block: the P goes on at once. */
+void gt_syscall_enter_blocking(void)
+{
+    gt_checkpoint();
+    struct gt_m *m = gt_pin();
+    struct gt_g *g = gt_m_g(m);
+    struct gt_p *p = gt_m_p(m);
+    gt_tok tok = gt_trace_acquire(m);
+    GT_EMIT(m, tok, go_syscall_begin);
+    m->syscall_tick = gt_load_relaxed(&p->syscall_tick);
+    m->oldp = p;
+    gt_bump(&p->count.syscalls, 1u);
+    gt_bump(&p->syscall_tick, 1u); /* whatever becomes of the P, it is not this call's */
+    gt_g_to_syscall_lost(m, g, tok);
+    gt_trace_release(m, tok);
+    p = gt_p_release(m, GT_P_IDLE); /* ProcStop */
+    gt_p_handoff(m, p);
+    gt_unpin(m);
+}
+
+/* ---- steal ------------------------------------------------------------------------------- */
+static bool steal_status(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
+{
+    if (gt_p_status(p) != GT_P_SYSCALL)
+        return false;
+    gt_tok tok = gt_trace_acquire(m); /* I2 */
+    bool took = gt_p_take(m, p, tok, GT_P_SYSCALL, to);
+    if (took) {
+        GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_OTHER);
+        gt_bump(&p->syscall_tick, 1u);
+    }
+    gt_trace_release(m, tok);
+    return took;
+}
+
+static bool in_syscall_with(struct gt_g *g, struct gt_p *p)
+{
+    uint64_t w = gt_load_relaxed(&g->t.status);
+    struct gt_m *gm = gt_load_relaxed(&g->m);
+    return gt_status_of(w) == GT_G_SYSCALL && !(w & GT_STATUS_LOST) && gm && gm->t.p == &p->t;
+}
+
+/* I4. The scan bit is held: G, M and P are looked at again, since all may have moved on. */
+static bool steal_scanbit(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
+{
+    struct gt_g *g = gt_load_acquire(&p->sysg); /* pair: sysg */
+    if (!g || gt_g_status(g) != GT_G_SYSCALL)
+        return false;
+    gt_tok tok = gt_trace_acquire(m); /* I2 */
+    bool took = false;
+    if (gt_g_scan_try(m, g)) {
+        took = in_syscall_with(g, p);
+        if (took) {
+            gt_load_relaxed(&g->m)->t.p = NULL;
+            gt_store_release(&p->m, NULL); /* pair: p-owner */
+            gt_p_set(m, p, tok, to);
+            GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_OTHER);
+            gt_bump(&p->syscall_tick, 1u);
+            gt_g_scan_end_lost(m, g);
+        } else {
+            gt_g_scan_end(m, g);
+        }
+    }
+    gt_trace_release(m, tok);
+    return took;
+}
+
+bool gt_p_steal_syscall(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
+{
+    return m->rt->syscalls == GT_SYSCALLS_STATUS ? steal_status(m, p, to)
+                                                 : steal_scanbit(m, p, to);
+}
+
+/* ---- exit ---------------------------------------------------------------------------------- */
+/* The old P was swapped back out of Syscall. If its tick moved it had been away, and it is
+ * another M's system call that just lost it: a steal, and a start on this M. */
+static void reacquired(struct gt_m *m, struct gt_g *g, struct gt_p *p, gt_tok tok)
+{
+    bool was_away = m->syscall_tick != gt_load_relaxed(&p->syscall_tick);
+    if (was_away)
+        GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_SELF);
+    gt_p_wire(m, p);
+    if (was_away)
+        GT_EMIT(m, tok, proc_start);
+    gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_RUNNING);
+    GT_EMIT(m, tok, go_syscall_end, was_away);
+    if (was_away)
+        GT_EMIT(m, tok, go_start);
+    gt_bump(&p->syscall_tick, 1u);
+}
+
+static bool exit_fast(struct gt_m *m, struct gt_g *g)
+{
+    struct gt_runtime *rt = m->rt;
+    struct gt_p *p = m->oldp;
+    bool ok = false;
+    gt_tok tok = gt_trace_acquire(m); /* I1: across the change and its event */
+    if (rt->syscalls == GT_SYSCALLS_STATUS) {
+        ok = gt_p_status(p) == GT_P_SYSCALL && gt_p_take(m, p, tok, GT_P_SYSCALL, GT_P_RUNNING);
+        if (ok)
+            reacquired(m, g, p, tok);
+    } else if (gt_likely(gt_g_syscall_return(m, g, tok))) {
+        GT_EMIT(m, tok, go_syscall_end, false);
+        gt_bump(&gt_m_p(m)->syscall_tick, 1u);
+        ok = true;
+    }
+    gt_trace_release(m, tok);
+    return ok;
+}
+
+static struct gt_p *find_idle_p(struct gt_m *m)
+{
+    struct gt_runtime *rt = m->rt;
+    if (gt_load_relaxed(&rt->idle_ps) == 0)
+        return NULL;
+    gt_lock(&rt->sched_lock);
+    struct gt_p *p = NULL;
+    if (m->oldp)
+        p = gt_p_idle_take(rt, m->oldp->t.id);
+    if (!p)
+        p = gt_p_idle_get(rt, m->oldp ? m->oldp->t.id : -1);
+    gt_unlock(&rt->sched_lock);
+    return p;
+}
+
+/* Goes on with another P: the syscall ends blocked and the G starts again, on the same M. */
+GT_NORETURN static void exit_with(struct gt_m *m, struct gt_g *g, struct gt_p *p)
+{
+    gt_p_acquire(m, p);
+    gt_tok tok = gt_trace_acquire(m);
+    gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_RUNNING);
+    GT_EMIT(m, tok, go_syscall_end, true);
+    GT_EMIT(m, tok, go_start);
+    gt_trace_release(m, tok);
+    gt_store_relaxed(&p->preempt, 0u);
+    gt_store_relaxed(&p->async, g->async_ok);
+    gt_bump(&p->sched_tick, 1u);
+    gt_bump(&p->syscall_tick, 1u);
+    gt_fiber_switch_begin(&m->sys_fiber, &g->stack.fiber, true);
+    gt_ctx_jump(&g->ctx);
+}
+
+/*
+ * No P to be had: the G becomes runnable. The count tells a starting trace, which has the
+ * world stopped, that a thread without a P is still about to write.
+ */
+static void make_runnable(struct gt_m *m, struct gt_g *g)
+{
+    struct gt_runtime *rt = m->rt;
+    gt_add_seqcst(&rt->exiting_syscall, 1u); /* pair: exiting-syscall */
+    gt_tok tok = gt_trace_acquire(m);
+    gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_RUNNABLE);
+    gt_sub_seqcst(&rt->exiting_syscall, 1u); /* pair: exiting-syscall */
+    GT_EMIT(m, tok, go_syscall_end, true);
+    gt_store_relaxed(&g->m, NULL);
+    m->t.g = NULL;
+    gt_trace_release(m, tok);
+}
+
+void gt_syscall_exit_slow(struct gt_m *m)
+{
+    struct gt_runtime *rt = m->rt;
+    struct gt_g *g = gt_m_g(m);
+    struct gt_p *p = find_idle_p(m);
+    if (p)
+        exit_with(m, g, p);
+    make_runnable(m, g);
+    p = find_idle_p(m);
+    if (p && m->lockedg == NULL) {
+        gt_p_acquire(m, p);
+        gt_execute(m, g, false);
+    }
+    if (p)
+        gt_p_acquire(m, p);
+    rt->sched->enqueue(rt->sched_state, NULL, &g->t, GT_ENQ_GLOBAL);
+    gt_wake_maybe(rt);
+    if (m->lockedg != NULL)
+        gt_schedule(m);
+    gt_m_stop(m);
+    gt_schedule(m);
+}
+
+static void exit_slow(void *arg)
+{
+    struct gt_m *m = arg;
+    gt_fiber_switch_end(&m->sys_fiber);
+    gt_syscall_exit_slow(m);
+}
+
+void gt_syscall_exit(void)
+{
+    struct gt_m *m = gt_pin();
+    struct gt_g *g = gt_m_g(m);
+    if (gt_likely(exit_fast(m, g))) {
+        gt_unpin(m);
+        gt_checkpoint();
+        return;
+    }
+    gt_unpin(m);
+    gt_mcall(exit_slow);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sysmon: a thread without a P that keeps the others honest.
+ *
+ * Each round it takes Ps out of long system calls, asks long runners to give way, polls
+ * the network when nobody has for 10 ms, starts an M when work, a due timer or a failed
+ * thread start left an idle P beside it, and names Gs that make no runtime call.
+ *
+ * Invariants:
+ *   I1 sysmon_lock is held over a round: a tracer that starts takes it to keep sysmon's
+ *      events out (it writes them without a P).
+ *   I2 A P taken from a system call is handed on after its section has ended (C5).
+ *   I3 With every P idle or stopped sysmon sleeps without a timeout but the next timer's;
+ *      whoever takes an idle P wakes it.
+ * Progress: sleeps 20 us while there is something to do; after 50 idle rounds twice as
+ * long each time, up to 10 ms.
+ */
+#include "core/core.h"
+
+#define SLEEP_MIN (20 * GT_NS_PER_US)
+#define SLEEP_MAX (10 * GT_NS_PER_MS)
+#define SLICE (10 * GT_NS_PER_MS)
+#define POLL_EVERY (10 * GT_NS_PER_MS)
+
+void gt_sysmon_wake(struct gt_runtime *rt)
+{
+    gt_assert_held(&rt->sched_lock);
+    if (rt->sysmon_waits) {
+        rt->sysmon_waits = false;
+        gt_note_wake(&rt->sysmon_note);
+    }
+}
+
+/* A G that has been running for very long without a runtime call is named once. */
+static void name_long_runner(struct gt_runtime *rt, struct gt_p *p, int64_t ran)
+{
+    struct gt_m *m = gt_load_acquire(&p->m); /* pair: p-owner */
+    if (ran < rt->config.watchdog_ns || p->seen.warned || !m)
+        return;
+    p->seen.warned = true;
+    gt_warn(rt, "P %d: the goroutine on thread %d has run for %lld ms without a runtime call; "
+                "add gt checkpoint() to its loop or opt in to asynchronous preemption",
+            p->t.id, m->t.tid, (long long)(ran / GT_NS_PER_MS));
+}
+
+static bool preempt_long_runner(struct gt_runtime *rt, struct gt_p *p, int64_t now)
+{
+    uint32_t tick = gt_load_relaxed(&p->sched_tick);
+    if (p->seen.sched_tick != tick || p->seen.sched_when == 0) {
+        p->seen.sched_tick = tick;
+        p->seen.sched_when = now;
+        p->seen.warned = false;
+        return false;
+    }
+    if (now - p->seen.sched_when < SLICE)
+        return false;
+    gt_preempt_p(rt, p);
+    name_long_runner(rt, p, now - p->seen.sched_when);
+    return true;
+}
+
+static bool in_syscall(struct gt_runtime *rt, struct gt_p *p)
+{
+    if (rt->syscalls == GT_SYSCALLS_STATUS)
+        return gt_p_status(p) == GT_P_SYSCALL;
+    struct gt_g *g = gt_load_acquire(&p->sysg); /* pair: sysg */
+    return g && gt_g_status(g) == GT_G_SYSCALL && gt_load_relaxed(&g->m) != NULL &&
+           gt_load_acquire(&p->m) == gt_load_relaxed(&g->m); /* pair: p-owner */
+}
+
+static bool others_can_work(struct gt_runtime *rt, struct gt_p *p)
+{
+    bool queued = rt->sched->p_has_work ? rt->sched->p_has_work(rt->sched_state, &p->t)
+                                        : rt->sched->has_work(rt->sched_state, &p->t);
+    return !queued && gt_load_relaxed(&rt->spinning) + gt_load_relaxed(&rt->idle_ps) > 0;
+}
+
+static bool retake_from_syscall(struct gt_m *m, struct gt_p *p, int64_t now)
+{
+    struct gt_runtime *rt = m->rt;
+    uint32_t tick = gt_load_relaxed(&p->syscall_tick);
+    if (p->seen.syscall_tick != tick || p->seen.syscall_when == 0) {
+        p->seen.syscall_tick = tick;
+        p->seen.syscall_when = now;
+        return false;
+    }
+    if (others_can_work(rt, p) && now - p->seen.syscall_when < SLICE)
+        return false;
+    if (!gt_p_steal_syscall(m, p, GT_P_IDLE))
+        return false;
+    gt_add_relaxed(&rt->count.retaken, 1u);
+    gt_p_handoff(m, p);
+    return true;
+}
+
+static bool retake(struct gt_m *m, int64_t now)
+{
+    struct gt_runtime *rt = m->rt;
+    bool did = false;
+    int32_t n = gt_load_relaxed(&rt->procs);
+    for (int32_t i = 0; i < n; i++) {
+        struct gt_p *p = gt_load_acquire(&rt->allp[i]); /* pair: allp */
+        enum gt_pstatus s = gt_p_status(p);
+        if (s != GT_P_RUNNING && s != GT_P_SYSCALL)
+            continue;
+        if (in_syscall(rt, p))
+            did |= retake_from_syscall(m, p, now);
+        else
+            did |= preempt_long_runner(rt, p, now);
+    }
+    return did;
+}
+
+static void poll_if_nobody_does(struct gt_m *m, int64_t now)
+{
+    struct gt_runtime *rt = m->rt;
+    int64_t last = gt_load_relaxed(&rt->last_poll);
+    struct gt_tasks list = {0};
+    if (gt_load_relaxed(&rt->poll_waiters) == 0 || last == 0 || last + POLL_EVERY > now ||
+        !gt_cas_acq_rel(&rt->last_poll, &last, now)) /* pair: lastpoll */
+        return;
+    gt_netpoll(rt, 0, &list);
+    gt_add_relaxed(&rt->count.netpolls, 1u);
+    if (list.head)
+        gt_inject(m, &list);
+}
+
+/* A timer is due, or work waits, and a P is idle with no M on its way. */
+static void start_what_was_missed(struct gt_runtime *rt, int64_t now)
+{
+    if (gt_load_relaxed(&rt->idle_ps) == 0 || gt_load_relaxed(&rt->spinning) != 0)
+        return;
+    int64_t due = gt_load_relaxed(&rt->n_timers) > 0 ? gt_timers_next_all(rt) : 0;
+    if ((due != 0 && due <= now) || rt->sched->has_work(rt->sched_state, NULL))
+        gt_m_start(rt, NULL, false);
+}
+
+static bool nothing_runs(struct gt_runtime *rt)
+{
+    return gt_load_relaxed(&rt->stopping) != 0 ||
+           gt_load_relaxed(&rt->idle_ps) == gt_load_relaxed(&rt->procs);
+}
+
+/* I3. */
+static void sleep_deeply(struct gt_runtime *rt)
+{
+    gt_lock(&rt->sched_lock);
+    if (!nothing_runs(rt) || gt_load_relaxed(&rt->exiting) != 0) {
+        gt_unlock(&rt->sched_lock);
+        return;
+    }
+    rt->sysmon_waits = true;
+    gt_unlock(&rt->sched_lock);
+    int64_t next = gt_load_relaxed(&rt->n_timers) > 0 ? gt_timers_next_all(rt) : 0;
+    int64_t now = gt_nanotime();
+    /* The poller wakes for timers; this is for a machine that could not make one. */
+    int64_t wait = next ? (next > now ? next - now : 0) + SLICE : -1;
+    gt_note_sleep(&rt->sysmon_note, wait);
+    gt_lock(&rt->sched_lock);
+    rt->sysmon_waits = false;
+    gt_note_clear(&rt->sysmon_note);
+    gt_unlock(&rt->sched_lock);
+}
+
+static void round_of(struct gt_m *m, uint32_t *idle)
+{
+    struct gt_runtime *rt = m->rt;
+    gt_lock(&rt->sysmon_lock);
+    int64_t now = gt_nanotime();
+    poll_if_nobody_does(m, now);
+    start_what_was_missed(rt, now);
+    *idle = retake(m, now) ? 0 : *idle + 1;
+    gt_unlock(&rt->sysmon_lock);
+}
+
+void gt_sysmon_main(void *arg)
+{
+    struct gt_m *m = arg;
+    struct gt_runtime *rt = m->rt;
+    gt_thread_name("gt-sysmon");
+    gt_m_init_thread(m);
+    uint32_t idle = 0;
+    int64_t delay = SLEEP_MIN;
+    while (gt_load_acquire(&rt->exiting) == 0) { /* pair: exiting */
+        if (idle == 0)
+            delay = SLEEP_MIN;
+        else if (idle > 50 && delay < SLEEP_MAX)
+            delay = delay * 2 < SLEEP_MAX ? delay * 2 : SLEEP_MAX;
+        gt_sleep_ns(delay);
+        if (nothing_runs(rt)) {
+            sleep_deeply(rt);
+            idle = 0;
+        }
+        round_of(m, &idle);
+    }
+    gt_m_fini_thread(m);
+}

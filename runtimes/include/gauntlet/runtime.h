@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a workload runs on. `gmp` (core + one scheduler + one tracer) fills every
+ * op; a peer fills what it can and the harness skips what it lacks, by the flags.
+ *
+ * Ops without a runtime argument act on the calling G and may be called from a G
+ * only. "Switches" means: the caller may wake on another thread, so no pointer to
+ * thread-local storage, errno included, survives the call.
+ * Errors are negative errno values. Times are ns, monotonic.
+ */
+#pragma once
+#include "gauntlet/plugin.h"
+#include "gauntlet/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct gt_scheduler_ops;
+struct gt_tracer_ops;
+struct gt_trace_options;
+struct gt_chan;
+struct gt_mutex;
+struct gt_wg;
+struct gt_timer;
+struct gt_fd;
+struct gt_coro;
+
+typedef void (*gt_fn)(void *arg);
+
+enum gt_bind { GT_BIND_NONE = 0, GT_BIND_PU, GT_BIND_CORE, GT_BIND_NODE };
+const char *gt_bind_name(enum gt_bind b);
+
+enum gt_alloc_kind { GT_ALLOC_JEMALLOC = 0, GT_ALLOC_BUMP };
+
+#define GT_STACK_DEFAULT (64u * 1024u) /* usable bytes; touched pages count, not the size */
+#define GT_MS_DEFAULT 10000
+
+struct gt_config {
+    const struct gt_scheduler_ops *scheduler;
+    const struct gt_tracer_ops *tracer;
+    int32_t procs;  /* 1..GT_PROCS_MAX */
+    int32_t max_ms; /* threads at most, 0: GT_MS_DEFAULT */
+    enum gt_syscall_model syscalls;
+    enum gt_bind bind;
+    enum gt_alloc_kind alloc;
+    size_t stack_size;    /* 0: GT_STACK_DEFAULT */
+    uint64_t seed;        /* of every random choice inside */
+    const char *topology; /* NULL: this machine; else an hwloc synthetic string or XML file: placement only */
+    int64_t watchdog_ns;  /* name a G that runs so long without a runtime call; 0: 10 s */
+    uint32_t perturb;     /* later: disturbance level, oracle build */
+};
+/* All defaults; scheduler, tracer and procs are still to be set. */
+void gt_config_init(struct gt_config *c);
+
+/* Totals since create. A snapshot; exact after run returned. */
+struct gt_runtime_stats {
+    uint64_t spawned, exited;
+    uint64_t ms_started, ms_now;
+    uint64_t switches; /* times a G began to run */
+    uint64_t parks, readies;
+    uint64_t syscalls, retaken; /* Ps taken from a system call */
+    uint64_t preempted, preempted_async;
+    uint64_t world_stops, procs_changes;
+    uint64_t handoffs, wakeups;
+    uint64_t netpolls, injected;
+    uint64_t timers_run;
+    uint64_t callbacks;
+    uint64_t violations; /* broken protocol rules counted (oracle build) */
+    uint64_t transitions; /* journaled (oracle build) */
+    int64_t stop_ns_last, stop_ns_max; /* request to all stopped */
+};
+
+struct gt_select_case {
+    struct gt_chan *chan; /* NULL: never ready */
+    void *data;           /* send: what; recv: where, may be NULL */
+    bool send;
+    bool ok; /* out, recv: false when closed and empty */
+};
+
+enum { /* flags of a runtime */
+    GT_RT_CHAN = 1u << 0,
+    GT_RT_SYSCALL = 1u << 1,
+    GT_RT_NETPOLL = 1u << 2,
+    GT_RT_TIMERS = 1u << 3,
+    GT_RT_PROCS = 1u << 4,
+    GT_RT_WORLD = 1u << 5,
+    GT_RT_CALLBACK = 1u << 6,
+    GT_RT_CORO = 1u << 7,
+    GT_RT_TRACE = 1u << 8,
+    GT_RT_GC = 1u << 9,
+    GT_RT_PREEMPT = 1u << 10,
+    GT_RT_PARK = 1u << 11,
+    GT_RT_SUBPROCESS = 1u << 12, /* only run_cell */
+};
+
+struct gt_cell_spec;
+struct gt_cell_result;
+
+struct gt_runtime_ops {
+    struct gt_plugin_head head; /* GT_MAGIC_RUNTIME */
+
+    /* ---- the runtime itself; from a plain thread ---- */
+    /* 0, or negative errno with one line in err. Nothing half-made is left. */
+    int (*create)(const struct gt_config *c, struct gt_runtime **out, char *err, size_t err_size);
+    /* Runs fn(arg) as the first G; returns when it has returned. Other Gs are then
+     * dropped where they stand. 0; -EDEADLK: every G is parked for ever; -EINTR:
+     * interrupt() was called. May be called again on the same runtime. */
+    int (*run)(struct gt_runtime *rt, gt_fn fn, void *arg);
+    /* Any thread, also a signal handler: makes run return -EINTR soon. */
+    void (*interrupt)(struct gt_runtime *rt);
+    void (*destroy)(struct gt_runtime *rt);
+    void (*stats)(struct gt_runtime *rt, struct gt_runtime_stats *out);
+    /* All Gs, Ms, Ps to a file descriptor, from any thread. */
+    void (*dump)(struct gt_runtime *rt, int fd);
+
+    /* ---- goroutines ---- */
+    /* 0, -ENOMEM, -EAGAIN. */
+    int (*go)(gt_fn fn, void *arg);
+    void (*yield)(void);
+    void (*exit)(void); /* the calling G ends here */
+    uint64_t (*goid)(void);
+    struct gt_g *(*self)(void); /* valid while that G lives */
+    /* Waits for a ready(); one given earlier counts, several count once. Switches. */
+    void (*park)(void);
+    void (*ready)(struct gt_g *g); /* from a G or a timer function */
+    void (*lock_thread)(void);     /* nests */
+    void (*unlock_thread)(void);
+    void (*checkpoint)(void);            /* gives up the P if asked to */
+    void (*async_preempt)(bool on);      /* this G may be preempted by signal anywhere */
+    struct gt_runtime *(*runtime)(void); /* of the calling G */
+
+    /* ---- channels: elements are copied. Switch. ---- */
+    struct gt_chan *(*chan_new)(size_t elem_size, size_t capacity); /* NULL: no memory */
+    void (*chan_free)(struct gt_chan *c);                            /* nobody waits on it */
+    int (*chan_send)(struct gt_chan *c, const void *elem);           /* 0, -EPIPE closed */
+    bool (*chan_recv)(struct gt_chan *c, void *elem);                /* false: closed and empty */
+    int (*chan_try_send)(struct gt_chan *c, const void *elem);       /* 0, -EAGAIN, -EPIPE */
+    int (*chan_try_recv)(struct gt_chan *c, void *elem);             /* 0, -EAGAIN, -EPIPE */
+    int (*chan_close)(struct gt_chan *c);                            /* 0, -EPIPE already */
+    /* Index of the case that went through, -EAGAIN with `dflt` and none ready, -EPIPE
+     * when a chosen send met a closed channel. A random one of the ready cases. */
+    int (*select)(struct gt_select_case *cases, uint32_t n, bool dflt);
+
+    /* ---- locks. Switch. ---- */
+    struct gt_mutex *(*mutex_new)(void);
+    void (*mutex_free)(struct gt_mutex *m);
+    void (*mutex_lock)(struct gt_mutex *m);
+    void (*mutex_unlock)(struct gt_mutex *m);
+    struct gt_wg *(*wg_new)(void);
+    void (*wg_free)(struct gt_wg *w);
+    void (*wg_add)(struct gt_wg *w, int32_t n);
+    void (*wg_done)(struct gt_wg *w);
+    void (*wg_wait)(struct gt_wg *w);
+
+    /* ---- time ---- */
+    int64_t (*now)(void);
+    void (*sleep)(int64_t ns); /* switches */
+    /* fn runs on the system stack of an M: it must not block or switch; it may
+     * ready, try_send, and start timers. */
+    struct gt_timer *(*timer_new)(gt_fn fn, void *arg);
+    void (*timer_start)(struct gt_timer *t, int64_t when, int64_t period);
+    bool (*timer_stop)(struct gt_timer *t); /* true: it had not fired; fn is not running after */
+    void (*timer_free)(struct gt_timer *t);
+
+    /* ---- system calls and files ---- */
+    void (*syscall_enter)(void); /* then a call that may be short */
+    void (*syscall_enter_blocking)(void); /* hands the P off at once */
+    void (*syscall_exit)(void);  /* may switch */
+    struct gt_fd *(*fd_open)(int fd, int *err); /* non-blocking and polled from here on */
+    int64_t (*fd_read)(struct gt_fd *f, void *buf, size_t n);        /* switches; 0 at end */
+    int64_t (*fd_write)(struct gt_fd *f, const void *buf, size_t n); /* writes all or an error */
+    void (*fd_close)(struct gt_fd *f); /* closes; who waits on it gets -EBADF */
+
+    /* ---- the world ---- */
+    void (*stop_world)(enum gt_world_kind kind); /* the caller goes on running alone */
+    void (*start_world)(void);
+    int (*set_procs)(int32_t n); /* 0, -EINVAL, -ENOMEM (as many as there was memory for) */
+    int32_t (*procs)(void);
+    void (*gc)(void);
+
+    /* ---- foreign threads ---- */
+    /* From a thread the runtime did not make, or from a G inside syscall_enter: runs
+     * fn(arg) on a G. 0, -EAGAIN, -ENOMEM, -ESHUTDOWN. */
+    int (*callback)(struct gt_runtime *rt, gt_fn fn, void *arg);
+    /* While the sum of all deltas is > 0 foreign threads may still call in, so parked Gs
+     * are no deadlock. Any thread. */
+    void (*expect_callbacks)(struct gt_runtime *rt, int32_t delta);
+
+    /* ---- direct switch ---- */
+    /* A coroutine: fn(arg) runs when first switched to. Each switch exchanges the
+     * caller with the G inside the coroutine; when fn returns the one that switched
+     * last goes on and the coroutine is done. */
+    struct gt_coro *(*coro_new)(gt_fn fn, void *arg);
+    bool (*coro_switch)(struct gt_coro *c); /* false: it is done */
+    void (*coro_free)(struct gt_coro *c);   /* done, or never switched to */
+
+    /* ---- annotations: cost nothing but a branch when not traced ---- */
+    uint64_t (*task_begin)(uint64_t parent, const char *name); /* task id, never 0 */
+    void (*task_end)(uint64_t id);
+    void (*region_begin)(uint64_t task, const char *name);
+    void (*region_end)(uint64_t task, const char *name);
+    void (*log)(uint64_t task, const char *key, const char *value);
+    void (*label)(const char *label);
+
+    /* ---- tracing; from a G ---- */
+    int (*trace_start)(const struct gt_trace_options *o);
+    int (*trace_stop)(void);
+
+    /* ---- a peer in another process ---- */
+    int (*run_cell)(const struct gt_cell_spec *spec, struct gt_cell_result *result);
+};
+
+/* Our runtime. */
+extern const struct gt_runtime_ops gt_gmp;
+
+#ifdef __cplusplus
+}
+#endif

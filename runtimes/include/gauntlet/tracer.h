@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tracer vtable: turns state changes into a trace. GT_C_ONLY
+ *
+ * What the core promises (C) and a tracer promises (T). The ownership rules are the
+ * seven of Go's tracer; numbers are cited by gt_violation and tests.
+ *   C1 Between acquire and release the M is pinned: no switch, no preemption.
+ *   C2 A change of a G out of Running, or between other states, happens inside the
+ *      same section as its event; a change into Running comes before its event.
+ *   C3 An event of a P or G is emitted by the M that owns the change: the owner of
+ *      the P, of the running G, or the holder of the G's scan bit.
+ *   C4 A P is never got (idle list, steal of an idle P) inside a section.
+ *   C5 The compare-and-swap that takes a P out of a system call and its proc_steal
+ *      stand in one section, which ends before the P is handed on.
+ *   C6 An M leaves (m_dies) under the scheduler lock.
+ *   T1 acquire and every event never block, allocate from the core, or call a
+ *      function that may switch.
+ *   T2 Sections nest; a nested one has the outer one's token.
+ *   T3 After stop() returned, nothing is written.
+ */
+#pragma once
+#include "gauntlet/objects.h"
+#include "gauntlet/os.h"
+#include "gauntlet/plugin.h"
+
+/* Flags */
+#define GT_TRACER_GENERATIONS 1u   /* needs advance */
+#define GT_TRACER_STOPS_WORLD 2u   /* stops the world to start and stop */
+#define GT_TRACER_STACKS 4u        /* takes stacks */
+#define GT_TRACER_FLIGHT 8u        /* can keep the last seconds only */
+#define GT_TRACER_CHECKABLE 16u    /* its chunks are a trace `check` can read: needs read */
+#define GT_TRACER_NULL 32u         /* never enabled: start is refused */
+
+/* Where events go. `write` returns bytes taken or negative errno; after an error
+ * the tracer stops by itself and reports the loss. */
+struct gt_trace_sink {
+    int64_t (*write)(void *arg, const void *data, size_t n);
+    void *arg;
+};
+
+struct gt_trace_options {
+    const struct gt_trace_sink *sink; /* NULL: discard */
+    int64_t period_ns;                /* generation: 0 continuously, < 0 tracer's default */
+    uint32_t header;                  /* 122, 123, 125, 126; 0: default */
+};
+
+/* Why a proc_steal is written. */
+enum gt_steal_kind {
+    GT_STEAL_BY_OTHER, /* thief is another M */
+    GT_STEAL_BY_SELF,  /* the M in the system call takes its own P, or took it back */
+};
+
+struct gt_trace_g_view { /* a G held still by its scan bit */
+    enum gt_gstatus status;
+    enum gt_wait_reason reason;
+    int32_t tid; /* its M's thread, -1 none */
+    bool system; /* of the runtime itself */
+};
+
+struct gt_tracer_host {
+    struct gt_plugin_head head; /* GT_MAGIC_HOST */
+    const struct gt_os *os;
+    struct gt_runtime *rt;
+
+    void *(*alloc)(const struct gt_tracer_host *h, size_t size); /* zeroed, any context but a section */
+    void (*free)(const struct gt_tracer_host *h, void *p, size_t size);
+
+    /* The hint that acquire's fast path reads. True only with the world stopped. */
+    void (*set_enabled)(const struct gt_tracer_host *h, bool on);
+    struct gt_mach *(*self)(const struct gt_tracer_host *h);
+    gt_tok (*acquire)(const struct gt_tracer_host *h);
+    void (*release)(const struct gt_tracer_host *h, gt_tok t);
+
+    /* Every M alive and every M leaving, under the scheduler lock; fn does not block. */
+    void (*each_m)(const struct gt_tracer_host *h, void (*fn)(struct gt_mach *m, void *arg), void *arg);
+    /* Every G ever made, dead ones included. New ones may or may not be seen. */
+    void (*each_g)(const struct gt_tracer_host *h, void (*fn)(struct gt_task *g, void *arg), void *arg);
+    /* Every P alive, then every dead one (alive == false). World stopped or world
+     * semaphore held. */
+    void (*each_p)(const struct gt_tracer_host *h, void (*fn)(struct gt_proc *p, bool alive, void *arg),
+                   void *arg);
+    /* Holds a G still through its scan bit: preempts it if it runs. Context: on a G,
+     * which is modelled as waiting-but-running meanwhile. false: it is dead. */
+    bool (*suspend_g)(const struct gt_tracer_host *h, struct gt_task *g, struct gt_trace_g_view *v);
+    void (*resume_g)(const struct gt_tracer_host *h, struct gt_task *g);
+    /* Runs fn for every P at a safe point: on its own M, or on the caller's when the
+     * P is idle or in a system call. World semaphore held. Blocks the G. */
+    void (*each_p_safe)(const struct gt_tracer_host *h, void (*fn)(struct gt_proc *p, void *arg), void *arg);
+
+    void (*stop_world)(const struct gt_tracer_host *h, enum gt_world_kind kind);
+    void (*start_world)(const struct gt_tracer_host *h);
+    void (*world_lock)(const struct gt_tracer_host *h); /* no stop, no procs change while held */
+    void (*world_unlock)(const struct gt_tracer_host *h);
+    void (*sched_lock)(const struct gt_tracer_host *h);
+    void (*sched_unlock)(const struct gt_tracer_host *h);
+    void (*assert_sched_locked)(const struct gt_tracer_host *h); /* a violation is counted */
+    void (*sysmon_lock)(const struct gt_tracer_host *h); /* sysmon writes events without a P */
+    void (*sysmon_unlock)(const struct gt_tracer_host *h);
+    /* Ms in the slow exit of a system call, without a P: await 0 after enabling. */
+    const gt_a32 *(*exiting_syscall)(const struct gt_tracer_host *h);
+
+    /* Frame-pointer stack of a G: return addresses, innermost first. Its owner only
+     * (the running G itself, or the holder of the scan bit); checked in the oracle
+     * build. skip: frames to leave out. Count. */
+    uint32_t (*stack)(const struct gt_tracer_host *h, struct gt_task *g, uint32_t skip, uintptr_t *pc,
+                      uint32_t n);
+    /* Makes the reader runnable soon. Any context, also inside a section. */
+    void (*wake_reader)(const struct gt_tracer_host *h);
+    /* Starts a G of the runtime's own (reader, advancer); not counted for deadlock. */
+    int (*go_system)(const struct gt_tracer_host *h, void (*fn)(void *), void *arg);
+    /* Parks the calling G until wake_reader, at most timeout_ns (< 0: for ever). */
+    void (*park_reader)(const struct gt_tracer_host *h, int64_t timeout_ns);
+};
+
+/*
+ * One op per event. m is the calling M: its P (m->p) and current G (m->g) are the
+ * event's context unless the op says otherwise. Every op but the ones of life and
+ * control is called inside a section (tok is on), on the system stack or a G's.
+ * Trace: the event of the same name in the format's table.
+ */
+struct gt_tracer_ops {
+    struct gt_plugin_head head; /* GT_MAGIC_TRACER */
+    uint32_t runtime_state, m_state, p_state, g_state; /* bytes, zeroed */
+
+    /* ---- life and control (required: init, fini; others as flags say) ---- */
+    int (*init)(void *t, const struct gt_tracer_host *host);
+    void (*fini)(void *t);
+    /* When: trace_start. Context: on a G, may block. Return: 0, -EBUSY, -ENOTSUP. */
+    int (*start)(void *t, const struct gt_trace_options *o);
+    int (*stop)(void *t);
+    /* When: someone asks for a new generation. Required with GT_TRACER_GENERATIONS. */
+    int (*advance)(void *t);
+
+    /* Required unless GT_TRACER_NULL. Pins nothing: the core has pinned. Return: the
+     * token, off when not tracing. */
+    gt_tok (*acquire)(void *t, struct gt_mach *m);
+    void (*release)(void *t, struct gt_mach *m, gt_tok tok);
+
+    /* An M appears; it leaves. m_dies: scheduler lock held (C6), may come from another M. */
+    void (*m_born)(void *t, struct gt_mach *m);
+    void (*m_dies)(void *t, struct gt_mach *m);
+    void (*p_born)(void *t, struct gt_proc *p);
+    void (*p_dies)(void *t, struct gt_proc *p); /* world stopped */
+    void (*g_born)(void *t, struct gt_task *g); /* struct new or reused, before its GoCreate */
+    void (*g_dies)(void *t, struct gt_task *g);
+
+    /* ---- procs ---- */
+    void (*procs_change)(void *t, struct gt_mach *m, gt_tok tok, int32_t procs);
+    void (*proc_start)(void *t, struct gt_mach *m, gt_tok tok); /* P already wired */
+    void (*proc_stop)(void *t, struct gt_mach *m, gt_tok tok, struct gt_proc *p);
+    void (*proc_steal)(void *t, struct gt_mach *m, gt_tok tok, struct gt_proc *p, enum gt_steal_kind k);
+
+    /* ---- goroutines ---- */
+    void (*go_create)(void *t, struct gt_mach *m, gt_tok tok, struct gt_task *newg, uintptr_t start_pc,
+                      bool blocked);
+    void (*go_start)(void *t, struct gt_mach *m, gt_tok tok); /* m->g is Running already */
+    void (*go_destroy)(void *t, struct gt_mach *m, gt_tok tok);
+    void (*go_stop)(void *t, struct gt_mach *m, gt_tok tok, enum gt_stop_reason why);
+    void (*go_block)(void *t, struct gt_mach *m, gt_tok tok, enum gt_wait_reason why);
+    void (*go_unblock)(void *t, struct gt_mach *m, gt_tok tok, struct gt_task *g);
+    void (*go_switch)(void *t, struct gt_mach *m, gt_tok tok, struct gt_task *to, bool destroy);
+
+    /* ---- system calls, foreign threads ---- */
+    void (*go_syscall_begin)(void *t, struct gt_mach *m, gt_tok tok);
+    void (*go_syscall_end)(void *t, struct gt_mach *m, gt_tok tok, bool blocked);
+    void (*go_create_syscall)(void *t, struct gt_mach *m, gt_tok tok, struct gt_task *g);
+    void (*go_destroy_syscall)(void *t, struct gt_mach *m, gt_tok tok);
+
+    /* ---- the world ---- */
+    void (*stw_begin)(void *t, struct gt_mach *m, gt_tok tok, enum gt_world_kind kind);
+    void (*stw_end)(void *t, struct gt_mach *m, gt_tok tok);
+
+    /* ---- user annotations ---- */
+    void (*user_task_begin)(void *t, struct gt_mach *m, gt_tok tok, uint64_t id, uint64_t parent,
+                            const char *name);
+    void (*user_task_end)(void *t, struct gt_mach *m, gt_tok tok, uint64_t id);
+    void (*user_region)(void *t, struct gt_mach *m, gt_tok tok, uint64_t task, const char *name, bool begin);
+    void (*user_log)(void *t, struct gt_mach *m, gt_tok tok, uint64_t task, const char *key,
+                     const char *value);
+    void (*go_label)(void *t, struct gt_mach *m, gt_tok tok, const char *label);
+
+    /* ---- the collector (its events come with the collector) ---- */
+    void (*gc_active)(void *t, struct gt_mach *m, gt_tok tok);
+    void (*gc_begin)(void *t, struct gt_mach *m, gt_tok tok);
+    void (*gc_end)(void *t, struct gt_mach *m, gt_tok tok);
+    void (*gc_sweep)(void *t, struct gt_mach *m, gt_tok tok, bool begin, uint64_t swept, uint64_t reclaimed);
+    void (*gc_assist)(void *t, struct gt_mach *m, gt_tok tok, bool begin);
+    void (*heap_alloc)(void *t, struct gt_mach *m, gt_tok tok, uint64_t bytes);
+    void (*heap_goal)(void *t, struct gt_mach *m, gt_tok tok, uint64_t bytes);
+
+    /* ---- reader side ---- */
+    /* Should the reader run? Polled by the scheduler loop on every search for work. */
+    bool (*reader_wanted)(void *t);
+    /* Events written since init, for reports. */
+    uint64_t (*count)(void *t);
+};

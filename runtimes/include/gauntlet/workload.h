@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A workload: a program on the runtime API that checks its own result.
+ */
+#pragma once
+#include "gauntlet/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct gt_workload_params {
+    const struct gt_runtime_ops *ops;
+    struct gt_runtime *rt;
+    uint64_t n;     /* operations wanted, at least; what one is, `unit` says */
+    uint32_t gs;    /* Gs at most (0: the workload's choice), for sanitizers */
+    int32_t procs;  /* as the runtime was made */
+    uint64_t seed;  /* of every random choice; same seed, same choices */
+    uint32_t param; /* a workload's own knob, 0 default */
+};
+
+struct gt_workload_result {
+    uint64_t ops;      /* operations done, of `unit` */
+    int64_t ns;        /* time of the measured part, set by the workload */
+    bool ok;           /* its own check */
+    char why[160];     /* what was wrong */
+    double extra[4];   /* named by extra_name */
+    const char *extra_name[4];
+};
+
+struct gt_workload_ops {
+    struct gt_plugin_head head; /* GT_MAGIC_WORKLOAD */
+    const char *unit;           /* what one operation is: "spawn+join" */
+    const char *checks;         /* what it checks about its own result */
+    uint64_t needs;             /* GT_RT_* flags of the runtime */
+    uint64_t quick_n;           /* operations for a quick run */
+    int32_t min_procs;          /* 0: any */
+    /* Runs on the first G. May leave nothing running. Return: 0 or negative errno;
+     * a wrong result is not an errno but result->ok == false. */
+    int (*run)(const struct gt_workload_params *p, struct gt_workload_result *r);
+};
+
+/* Fails the result unless cond; keeps the first reason. */
+#define gt_workload_check(r, cond, ...)                                                            \
+    do {                                                                                           \
+        if (!(cond) && (r)->ok) {                                                                  \
+            (r)->ok = false;                                                                       \
+            snprintf((r)->why, sizeof (r)->why, __VA_ARGS__);                                      \
+        }                                                                                          \
+    } while (0)
+
+#ifdef __cplusplus
+}
+#endif

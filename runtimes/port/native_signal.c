@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Native port: signals.
+ *
+ * Signal actions belong to the process, so the table of claims is one of the two
+ * globals of the port (the other is the M's thread-local slot).
+ *
+ * I1  A slot's `previous` and `handler` are written only while its count is 0 and
+ *     before the port's action is installed, so a handler that runs never sees
+ *     them half written.
+ * I2  A slot's handler stays after the last release: a signal that is already on
+ *     its way may still read it. With count 0 it goes to the previous action.
+ * O1  claim publishes the count with release; on_signal reads it with acquire and
+ *     then sees I1's fields.
+ * Progress: on_signal takes no lock. claim and release spin on one lock whose
+ * holders make two system calls at most; neither may be called in a handler.
+ * Limits: the previous action's mask and its SA_RESETHAND, SA_NODEFER are not
+ * honoured when a signal is passed on.
+ */
+#include "port/port.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "port/native_result.h"
+
+#define SIGNALS 65
+
+struct claim {
+    bool (*handler)(struct gt_sigctx *ctx);
+    struct sigaction previous;
+    gt_a32 count;
+};
+
+static struct {
+    gt_a32 lock;
+    struct claim of[SIGNALS]; /* Written by: under lock. Read by: on_signal */
+} signal_claims;
+
+int gt_signal_preempt(void)
+{
+    return SIGURG;
+}
+
+/* ---- the handler ------------------------------------------------------------ */
+
+#if defined(__x86_64__)
+static void read_registers(struct gt_sigctx *c, const ucontext_t *uc)
+{
+    c->pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+    c->sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+    c->fp = (uintptr_t)uc->uc_mcontext.gregs[REG_RBP];
+}
+static void write_registers(const struct gt_sigctx *c, ucontext_t *uc)
+{
+    uc->uc_mcontext.gregs[REG_RIP] = (greg_t)c->pc;
+    uc->uc_mcontext.gregs[REG_RSP] = (greg_t)c->sp;
+    uc->uc_mcontext.gregs[REG_RBP] = (greg_t)c->fp;
+}
+#elif defined(__aarch64__)
+static void read_registers(struct gt_sigctx *c, const ucontext_t *uc)
+{
+    c->pc = (uintptr_t)uc->uc_mcontext.pc;
+    c->sp = (uintptr_t)uc->uc_mcontext.sp;
+    c->fp = (uintptr_t)uc->uc_mcontext.regs[29];
+}
+static void write_registers(const struct gt_sigctx *c, ucontext_t *uc)
+{
+    uc->uc_mcontext.pc = c->pc;
+    uc->uc_mcontext.sp = c->sp;
+    uc->uc_mcontext.regs[29] = c->fp;
+}
+#endif
+
+static bool ignored_by_default(int signo)
+{
+    return signo == SIGURG || signo == SIGCHLD || signo == SIGWINCH || signo == SIGCONT;
+}
+
+/* The default action ends the process: put it back and let the signal come again,
+ * by repeating the instruction that faulted, or by sending it once more. */
+static void die_by_default(int signo, const siginfo_t *info)
+{
+    struct sigaction dfl;
+    memset(&dfl, 0, sizeof dfl);
+    dfl.sa_handler = SIG_DFL;
+    sigaction(signo, &dfl, NULL);
+    if (info->si_code <= 0)
+        syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signo);
+}
+
+static void pass_on(const struct sigaction *previous, int signo, siginfo_t *info, void *raw)
+{
+    if (previous->sa_flags & SA_SIGINFO)
+        previous->sa_sigaction(signo, info, raw);
+    else if (previous->sa_handler == SIG_DFL && !ignored_by_default(signo))
+        die_by_default(signo, info);
+    else if (previous->sa_handler != SIG_DFL && previous->sa_handler != SIG_IGN)
+        previous->sa_handler(signo);
+}
+
+/* Any thread, any point, on its alternate stack where it has one. */
+static void on_signal(int signo, siginfo_t *info, void *raw)
+{
+    int saved_errno = errno;
+    struct claim *c = &signal_claims.of[signo];
+    struct gt_sigctx ctx = {
+        .signo = signo, .code = info->si_code, .fault_addr = info->si_addr, .raw = raw};
+    bool taken = false;
+    read_registers(&ctx, raw);
+    if (gt_load_acquire(&c->count) > 0) /* pair: signal-claim */
+        taken = c->handler(&ctx);
+    if (taken)
+        write_registers(&ctx, raw);
+    else
+        pass_on(&c->previous, signo, info, raw);
+    errno = saved_errno;
+}
+
+/* ---- claims ------------------------------------------------------------------- */
+
+static bool try_lock(void)
+{
+    uint32_t expected = 0;
+    return gt_cas_acquire(&signal_claims.lock, &expected, 1u); /* pair: signal-claims-lock */
+}
+static void lock_claims(void)
+{
+    gt_await(&signal_claims.lock, try_lock());
+}
+static void unlock_claims(void)
+{
+    gt_store_release(&signal_claims.lock, 0u); /* pair: signal-claims-lock */
+}
+
+static bool action_is_ours(const struct sigaction *a)
+{
+    return (a->sa_flags & SA_SIGINFO) && a->sa_sigaction == on_signal;
+}
+
+/* Needs the lock. When the port's action is still there (see release_last), the
+ * previous one is already known. */
+static int install_first(int signo, struct claim *c, bool (*handler)(struct gt_sigctx *))
+{
+    struct sigaction now, ours;
+    int err = gt_result_int(sigaction(signo, NULL, &now));
+    if (err)
+        return err;
+    memset(&ours, 0, sizeof ours);
+    ours.sa_sigaction = on_signal;
+    ours.sa_flags = SA_ONSTACK | SA_RESTART | SA_SIGINFO;
+    sigemptyset(&ours.sa_mask);
+    sigaddset(&ours.sa_mask, gt_signal_preempt());
+    if (!action_is_ours(&now))
+        c->previous = now;
+    c->handler = handler;
+    gt_store_release(&c->count, 1u); /* pair: signal-claim */
+    err = gt_result_int(sigaction(signo, &ours, NULL));
+    if (err)
+        gt_store_relaxed(&c->count, 0u);
+    return err;
+}
+
+int gt_signal_claim(int signo, bool (*handler)(struct gt_sigctx *ctx))
+{
+    int err = 0;
+    if (signo <= 0 || signo >= SIGNALS)
+        return -EINVAL;
+    struct claim *c = &signal_claims.of[signo];
+    lock_claims();
+    uint32_t count = gt_load_relaxed(&c->count);
+    if (count == 0)
+        err = install_first(signo, c, handler);
+    else if (c->handler != handler)
+        err = -EBUSY;
+    else
+        gt_store_release(&c->count, count + 1); /* pair: signal-claim */
+    unlock_claims();
+    return err;
+}
+
+/* Needs the lock. Somebody who installed an action later keeps it, and passes the
+ * signal to us: on_signal then goes straight to the previous action (I2). */
+static void release_last(int signo, struct claim *c)
+{
+    struct sigaction now;
+    gt_store_release(&c->count, 0u); /* pair: signal-claim */
+    if (sigaction(signo, NULL, &now) == 0 && action_is_ours(&now))
+        sigaction(signo, &c->previous, NULL);
+}
+
+void gt_signal_release(int signo)
+{
+    struct claim *c = &signal_claims.of[signo];
+    lock_claims();
+    uint32_t count = gt_load_relaxed(&c->count);
+    if (count == 1)
+        release_last(signo, c);
+    else if (count > 1)
+        gt_store_release(&c->count, count - 1); /* pair: signal-claim */
+    unlock_claims();
+}
+
+/* ---- alternate stack ------------------------------------------------------------ */
+
+static size_t altstack_size(size_t asked)
+{
+    size_t page = gt_page_size();
+    long least = sysconf(_SC_MINSIGSTKSZ); /* grows with the CPU's vector state */
+    if (least > 0 && asked < (size_t)least)
+        asked = (size_t)least;
+    return (asked + page - 1) / page * page;
+}
+
+int gt_altstack_install(struct gt_altstack *s, size_t size)
+{
+    size_t page = gt_page_size();
+    stack_t fresh = {0}, old;
+    memset(s, 0, sizeof *s);
+    size = altstack_size(size);
+    char *base = gt_map(size + page, false);
+    if (!base)
+        return -ENOMEM;
+    int err = gt_guard_install(base, page, NULL);
+    fresh.ss_sp = base + page;
+    fresh.ss_size = size;
+    if (!err)
+        err = gt_result_int(sigaltstack(&fresh, &old));
+    if (err) {
+        gt_unmap(base, size + page);
+        return err;
+    }
+    *s = (struct gt_altstack){.base = base,
+                              .size = size + page,
+                              .old_base = old.ss_sp,
+                              .old_size = old.ss_size,
+                              .old_flags = old.ss_flags};
+    return 0;
+}
+
+void gt_altstack_remove(struct gt_altstack *s)
+{
+    stack_t old = {.ss_sp = s->old_base, .ss_size = s->old_size, .ss_flags = s->old_flags};
+    if (!s->base)
+        return;
+    if (sigaltstack(&old, NULL) == 0)
+        gt_unmap(s->base, s->size);
+    s->base = NULL;
+}
+
+/* ---- mask --------------------------------------------------------------------------- */
+
+_Static_assert(sizeof(sigset_t) >= sizeof(uint64_t), "the mask fits");
+
+void gt_signal_block_all(uint64_t *saved)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+    sigset_t all, old;
+    sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&all, faults[i]);
+    sigemptyset(&old);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    memcpy(saved, &old, sizeof *saved);
+}
+
+void gt_signal_restore(const uint64_t *saved)
+{
+    sigset_t old;
+    sigemptyset(&old);
+    memcpy(&old, saved, sizeof *saved);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
