@@ -324,10 +324,10 @@ int gt_chan_close(struct gt_chan *c)
 /* A select in progress: on its G's stack, with the tables there too when they are small. */
 struct select {
     struct gt_select_case *cases;
-    uint32_t n;         /* cases */
-    uint32_t n_locks;   /* different channels */
-    uint32_t *poll;     /* cases with a channel, in random order */
-    uint32_t n_poll;    /* of them */
+    uint32_t n;             /* cases */
+    uint32_t n_locks;       /* different channels */
+    uint32_t *poll;         /* cases with a channel, in random order */
+    uint32_t n_poll;        /* of them */
     struct gt_chan **locks; /* the channels, ascending */
     struct gt_waiter *waiters;
     void *memory; /* of the tables, NULL: inline */

@@ -200,7 +200,7 @@ static bool slot_parked(struct gt_g *g, void *arg)
     struct direction *d = arg;
     struct gt_runtime *rt = g->rt;
     uint64_t e = WAIT;
-    gt_add_relaxed(&rt->poll_waiters, 1); /* I6: before g is in the slot */
+    gt_add_relaxed(&rt->poll_waiters, 1);           /* I6: before g is in the slot */
     if (gt_cas_acq_rel(&d->slot, &e, (uintptr_t)g)) /* pair: fdslot */
         return true;
     gt_sub_relaxed(&rt->poll_waiters, 1);

@@ -28,7 +28,7 @@ static struct gt_p *make_p(struct gt_runtime *rt, int32_t id)
     p->t.sched = rt->sched->p_state ? state : NULL;
     p->t.trace = rt->tracer->p_state ? state + rt->sched->p_state : NULL;
     p->place = *place;
-    p->rng = (rt->config.seed ^ ((uint64_t)id * 0xbf58476d1ce4e5b9ull)) | 1u;
+    p->rng = (rt->config.seed ^ ((uint64_t)(uint32_t)id * 0xbf58476d1ce4e5b9ull)) | 1u;
     gt_init(&p->t.status, (uint64_t)GT_P_DEAD);
     if (gt_timers_init(p) != 0) {
         gt_free(rt->arena, p, sizeof *p + extra);

@@ -240,9 +240,3 @@ const char *gt_world_kind_name(enum gt_world_kind k)
     };
     return (unsigned)k < GT_WORLD_COUNT ? names[k] : "?";
 }
-
-const char *gt_bind_name(enum gt_bind b)
-{
-    static const char *const names[] = {"none", "pu", "core", "node"};
-    return (unsigned)b < 4 ? names[b] : "?";
-}

@@ -350,6 +350,7 @@ static bool wait_for_scan(struct gt_m *m, struct gt_g *g)
 bool gt_suspend_g(struct gt_runtime *rt, struct gt_g *g, struct gt_trace_g_view *v)
 {
     struct gt_m *m = gt_tls_m();
+    gt_assert(rt, m->rt == rt);
     if (g == gt_m_g(m)) { /* owns itself: nothing to hold */
         m->locks++;
         view_g(g, v);

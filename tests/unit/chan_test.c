@@ -5,7 +5,7 @@
 
 #include "in_runtime.h"
 
-/* ---- one to one: order ------------------------------------------------------------ */
+/* ---- one to one: order ------------------------------------------------------------------- */
 struct line {
     struct gt_chan *c;
     struct gt_wg *done;
@@ -36,7 +36,7 @@ static void order_test(void *arg)
     R->chan_free(l.c);
 }
 
-/* ---- many to many: each value once, each sender's in order ---------------------------- */
+/* ---- many to many: each value once, each sender's in order ------------------------------- */
 #define PEERS 4u
 
 static void recv_lines(void *arg)
@@ -82,7 +82,7 @@ static void many_test(void *arg)
     R->wg_free(got);
 }
 
-/* ---- close, try ----------------------------------------------------------------------- */
+/* ---- close, try -------------------------------------------------------------------------- */
 struct blocked {
     struct gt_chan *c;
     struct gt_wg *ready, *done;
@@ -126,7 +126,8 @@ static void close_wakes(struct gt_wg *ready, struct gt_wg *done, gt_fn fn, size_
     R->wg_add(ready, 3);
     R->wg_add(done, 3);
     for (int i = 0; i < 3; i++) {
-        b[i] = (struct blocked){.c = c, .ready = ready, .done = done, .sent = 1, .got = true, .v = 9};
+        b[i] =
+            (struct blocked){.c = c, .ready = ready, .done = done, .sent = 1, .got = true, .v = 9};
         expect(R->go(fn, &b[i]) == 0);
     }
     settle(ready);
@@ -187,7 +188,7 @@ static void fifo_test(void *arg)
     R->wg_free(done);
 }
 
-/* ---- element sizes ------------------------------------------------------------------------ */
+/* ---- element sizes ----------------------------------------------------------------------- */
 struct sized {
     struct gt_chan *c;
     size_t size;
@@ -221,7 +222,7 @@ static void size_test(void *arg)
     }
 }
 
-/* ---- select ----------------------------------------------------------------------------------- */
+/* ---- select ------------------------------------------------------------------------------ */
 static void fairness_test(void *arg)
 {
     (void)arg;
@@ -253,7 +254,9 @@ static void select_rules_test(void *arg)
     struct gt_chan *a = R->chan_new(8, 1), *b = R->chan_new(8, 0);
     uint64_t v = 5, w = 0;
     struct gt_select_case sc[4] = {
-        {.chan = a, .data = &w}, {.chan = b, .data = &v, .send = true}, {.chan = b, .data = &w},
+        {.chan = a, .data = &w},
+        {.chan = b, .data = &v, .send = true},
+        {.chan = b, .data = &w},
         {.chan = a, .data = &w},
     };
     expect(R->select(sc, 4, true) == -EAGAIN && R->select(sc, 0, true) == -EAGAIN);
@@ -284,7 +287,8 @@ static void select_sleeper(void *arg)
 {
     struct sleeper *s = arg;
     uint64_t v = 3;
-    struct gt_select_case sc[2] = {{.chan = s->a, .data = &v}, {.chan = s->b, .data = &v, .send = s->send}};
+    struct gt_select_case sc[2] = {{.chan = s->a, .data = &v},
+                                   {.chan = s->b, .data = &v, .send = s->send}};
     R->wg_done(s->ready);
     s->r = R->select(sc, 2, false);
     expect(s->send || (!sc[1].ok && v == 0));
@@ -296,8 +300,11 @@ static void select_close_test(void *arg)
     (void)arg;
     uint64_t v = 1;
     for (int send = 0; send < 2; send++) {
-        struct sleeper s = {.a = R->chan_new(8, 0), .b = R->chan_new(8, 0), .ready = R->wg_new(),
-                            .done = R->wg_new(), .send = send == 1};
+        struct sleeper s = {.a = R->chan_new(8, 0),
+                            .b = R->chan_new(8, 0),
+                            .ready = R->wg_new(),
+                            .done = R->wg_new(),
+                            .send = send == 1};
         R->wg_add(s.ready, 1);
         R->wg_add(s.done, 1);
         expect(R->go(select_sleeper, &s) == 0);
@@ -366,7 +373,8 @@ static void wide_receiver(void *arg)
 static void wide_test(void *arg)
 {
     (void)arg;
-    struct wide w = {.senders = R->wg_new(), .receivers = R->wg_new(), .each = (uint64_t)scale(1500)};
+    struct wide w = {
+        .senders = R->wg_new(), .receivers = R->wg_new(), .each = (uint64_t)scale(1500)};
     for (uint32_t i = 0; i < WIDE; i++)
         w.c[i] = R->chan_new(8, i % 3);
     R->wg_add(w.senders, 4);

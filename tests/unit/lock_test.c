@@ -3,7 +3,7 @@
 /* Core locks and notes: exclusion, sleeping, and that broken rules are counted. */
 #include "in_runtime.h"
 
-/* ---- exclusion on plain threads ------------------------------------------------- */
+/* ---- exclusion on plain threads ---------------------------------------------------------- */
 static struct gt_lock lock;
 static uint64_t guarded;
 static uint32_t inside;
@@ -42,7 +42,7 @@ static void test_exclusion(void)
     gt_unlock(&lock);
 }
 
-/* ---- notes ------------------------------------------------------------------------- */
+/* ---- notes ------------------------------------------------------------------------------- */
 struct pair {
     struct gt_note ping, pong;
     uint64_t seen, value;
@@ -86,7 +86,7 @@ static void test_notes(void)
     is_int(p.seen, want, "a wake shows what was written before it");
 }
 
-/* ---- checks -------------------------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------------------------ */
 static struct gt_lock low, high, same;
 
 static uint64_t violations(struct gt_m *m)

@@ -8,7 +8,7 @@
 
 #include "in_runtime.h"
 
-/* ---- data through a pipe and a socket ------------------------------------------------ */
+/* ---- data through a pipe and a socket ---------------------------------------------------- */
 struct end {
     struct gt_fd *f;
     struct gt_wg *done;
@@ -69,7 +69,7 @@ static void stream_test(void *arg)
     R->wg_free(e.done);
 }
 
-/* ---- ping-pong over many pairs: no lost edge ------------------------------------------- */
+/* ---- ping-pong over many pairs: no lost edge --------------------------------------------- */
 static void echo(void *arg)
 {
     struct end *e = arg;
@@ -105,14 +105,15 @@ static void pingpong_test(void *arg)
         int fds[2], err = 0;
         expect(gt_os_socketpair(fds, true) == 0);
         for (int k = 0; k < 2; k++)
-            e[2 * i + k] = (struct end){.f = R->fd_open(fds[k], &err), .done = done, .n = (uint64_t)scale(300)};
+            e[2 * i + k] = (struct end){
+                .f = R->fd_open(fds[k], &err), .done = done, .n = (uint64_t)scale(300)};
         expect(R->go(pinger, &e[2 * i]) == 0 && R->go(echo, &e[2 * i + 1]) == 0);
     }
     R->wg_wait(done);
     R->wg_free(done);
 }
 
-/* ---- close wakes who waits ------------------------------------------------------------------ */
+/* ---- close wakes who waits --------------------------------------------------------------- */
 struct stuck {
     struct gt_fd *f;
     struct gt_wg *ready, *done;
@@ -185,7 +186,7 @@ static void reuse_test(void *arg)
     R->wg_free(done);
 }
 
-/* ---- other kinds, errors ------------------------------------------------------------------------ */
+/* ---- other kinds, errors ----------------------------------------------------------------- */
 static void kinds_test(void *arg)
 {
     (void)arg;
@@ -241,7 +242,7 @@ static void test_emfile(void)
     runtime_end(rt, 1, "no descriptors left", rc);
 }
 
-/* ---- a sleeper and a poller share one M's wait ------------------------------------------------------ */
+/* ---- a sleeper and a poller share one M's wait ------------------------------------------- */
 static void block_on(void *arg)
 {
     struct stuck *s = arg;

@@ -56,16 +56,27 @@ static void test_scheduler(const struct gt_plugin_head *head)
     }
 }
 
-/* The twin must fail in this check, and for this reason. */
+/* Is `why` for one of the reasons "a|b"? */
+static bool is_reason(const char *why, const char *reasons)
+{
+    for (size_t n; *reasons; reasons += n + (reasons[n] == '|')) {
+        n = strcspn(reasons, "|");
+        if (strncmp(why, reasons, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The twin must fail in this check, and for one of these reasons. */
 static void expect_caught(const char *twin, const struct gt_scheduler_ops *ops, const char *check,
-                          const char *reason)
+                          const char *reasons)
 {
     struct verdict v = {""};
     for (size_t i = 0; i < N_CHECKS; i++) {
         if (strcmp(checks[i].name, check) != 0)
             continue;
         bool passed = checks[i].run(ops, &v);
-        ok(!passed && strncmp(v.why, reason, strlen(reason)) == 0, "twin '%s' fails in %s: %s",
+        ok(!passed && is_reason(v.why, reasons), "twin '%s' fails in %s: %s",
            twin, check, passed ? "IT PASSED" : v.why);
     }
 }
@@ -91,7 +102,9 @@ static void test_twins(void)
     const struct gt_scheduler_ops *ws = by_name("worksteal"), *numa = by_name("numa");
     const struct gt_scheduler_ops *global = by_name("global");
     TWIN("drops one in 10,000", ws, enqueue, twin_drops, "churn", "lost");
-    TWIN("returns one in 10,000 twice", ws, pick, twin_repeats, "churn", "twice");
+    /* Queued twice, a G cuts the list that it is on: others may be lost before it is seen. */
+    TWIN("returns one in 10,000 twice", ws, pick, twin_repeats, "churn", "twice|lost");
+    TWIN("returns one in 10,000 twice", ws, pick, twin_repeats, "has_work", "twice|has_work");
     TWIN("lies in has_work", ws, has_work, twin_lies, "has_work", "has_work");
     TWIN("never has work", ws, has_work, twin_overlooks, "park", "has_work");
     TWIN("half a drain", ws, drain, twin_half_drain, "procs", "lost");

@@ -7,7 +7,7 @@
 
 #include "in_runtime.h"
 
-/* ---- exclusion -------------------------------------------------------------------- */
+/* ---- exclusion --------------------------------------------------------------------------- */
 struct shared {
     struct gt_mutex *mu;
     struct gt_wg *done;
@@ -36,7 +36,9 @@ static void counter(void *arg)
 static void exclusion_test(void *arg)
 {
     enum { GS = 8 };
-    struct shared s = {.mu = R->mutex_new(), .done = R->wg_new(), .rounds = (uint64_t)scale(5000),
+    struct shared s = {.mu = R->mutex_new(),
+                       .done = R->wg_new(),
+                       .rounds = (uint64_t)scale(5000),
                        .yield_inside = *(bool *)arg};
     R->wg_add(s.done, GS);
     for (int i = 0; i < GS; i++)
@@ -49,7 +51,7 @@ static void exclusion_test(void *arg)
     R->wg_free(s.done);
 }
 
-/* ---- no starvation ---------------------------------------------------------------------- */
+/* ---- no starvation ----------------------------------------------------------------------- */
 /* A hog that takes the mutex again at once, at most a few us after giving it back: without
  * a hand-over the other waits until the hog ends. */
 static void hog(void *arg)
@@ -86,7 +88,7 @@ static void starvation_test(void *arg)
     R->wg_free(s.done);
 }
 
-/* ---- waiters in order ----------------------------------------------------------------------- */
+/* ---- waiters in order -------------------------------------------------------------------- */
 struct turn {
     struct gt_mutex *mu;
     struct gt_wg *ready, *done;
@@ -129,7 +131,7 @@ static void order_test(void *arg)
     R->wg_free(done);
 }
 
-/* ---- wait group -------------------------------------------------------------------------------- */
+/* ---- wait group -------------------------------------------------------------------------- */
 struct crowd {
     struct gt_wg *work, *waiters;
     gt_a32 finished;
@@ -173,7 +175,7 @@ static void wg_test(void *arg)
     R->wg_free(c.waiters);
 }
 
-/* ---- misuse ends the program --------------------------------------------------------------------- */
+/* ---- misuse ends the program ------------------------------------------------------------- */
 static void unlock_twice(void *arg)
 {
     (void)arg;

@@ -3,7 +3,7 @@
 /* Timers and sleep: never early, in order, none lost, none twice, stop. */
 #include "in_runtime.h"
 
-/* ---- sleep ------------------------------------------------------------------------ */
+/* ---- sleep ------------------------------------------------------------------------------- */
 struct naps {
     struct gt_wg *done;
     gt_a32 finished;
@@ -66,7 +66,7 @@ static void punctual_test(void *arg)
     expect(worst < 2 * GT_NS_PER_S); /* a lost timer is late for ever; the machine may be slow */
 }
 
-/* ---- timer functions ------------------------------------------------------------------ */
+/* ---- timer functions --------------------------------------------------------------------- */
 struct shot {
     struct gt_timer *t;
     int64_t when;
@@ -189,7 +189,7 @@ static void period_test(void *arg)
     R->timer_free(s.t);
 }
 
-/* ---- stop against fire -------------------------------------------------------------------- */
+/* ---- stop against fire ------------------------------------------------------------------- */
 struct race {
     struct gt_wg *done;
     gt_a32 stopped, fired;
@@ -252,7 +252,7 @@ static void free_test(void *arg)
     R->timer_free(NULL);
 }
 
-/* ---- Ps that die take no timer with them ---------------------------------------------------- */
+/* ---- Ps that die take no timer with them ------------------------------------------------- */
 static void sleep_20ms(void *arg)
 {
     struct naps *n = arg;
