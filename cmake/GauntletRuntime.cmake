@@ -23,7 +23,7 @@ gt_def_sources(peers ${root}/runtimes/runtimes.def GT_PEER ${root}/runtimes/peer
 list(APPEND runtime_sources ${switch_source} ${schedulers} ${tracers} ${peers})
 
 gt_def_sources(workload_sources ${root}/workloads/workloads.def GT_WORKLOAD ${root}/workloads)
-file(GLOB workload_common CONFIGURE_DEPENDS ${root}/workloads/common/*.c)
+file(GLOB workload_common CONFIGURE_DEPENDS ${root}/workloads/common/*.c ${root}/workloads/benchmark/*.c)
 list(APPEND workload_sources ${workload_common})
 
 file(GLOB cli_sources CONFIGURE_DEPENDS ${root}/cli/*.c)

@@ -258,9 +258,11 @@ static int run(const struct gt_workload_params *p, struct gt_workload_result *r)
     if (!s.parked || !s.sent)
         goto out;
     int64_t start = p->ops->now();
+    p->ops->expect_callbacks(p->rt, 1);
     rc = gt_team_start(&team, p, 2, helpers, sizeof *helpers, help);
     if (rc == 0)
         rc = waves(p, &s, &t);
+    p->ops->expect_callbacks(p->rt, -1);
     (void)p->ops->chan_close(s.parked);
     (void)p->ops->chan_close(s.sent);
     gt_team_wait(&team);

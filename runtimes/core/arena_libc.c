@@ -13,6 +13,8 @@
 
 #include "core/lock.h"
 
+#define LARGEST (1ull << 38) /* sanitizers end the process over a size that no machine has */
+
 struct block { /* lies in front of what the caller gets, GT_ALLOC_ALIGN bytes */
     struct block *next, *prev;
     size_t size;
@@ -50,6 +52,8 @@ static void *libc_alloc(struct gt_arena *a, size_t size, int32_t node)
     (void)node;
     struct back *b = a->back;
     void *memory = NULL;
+    if (size > LARGEST)
+        return NULL;
     if (posix_memalign(&memory, GT_ALLOC_ALIGN, GT_ALLOC_ALIGN + size) != 0)
         return NULL;
     memset(memory, 0, GT_ALLOC_ALIGN + size);

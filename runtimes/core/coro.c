@@ -68,7 +68,7 @@ static void start_other(struct gt_m *m, struct gt_g *to, gt_tok tok)
 GT_NORETURN static void go_on_as(struct gt_m *m, struct gt_g *to)
 {
     gt_fiber_switch_begin(&m->sys_fiber, &to->stack.fiber, true);
-    gt_ctx_jump(&to->ctx);
+    gt_ctx_jump_inline(&to->ctx);
 }
 
 /* I2, I3. */

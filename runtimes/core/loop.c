@@ -57,7 +57,7 @@ GT_NORETURN static void execute(struct gt_m *m, struct gt_g *g, bool inherit)
     gt_store_relaxed(&gt_m_p(m)->async, g->async_ok);
     account_run(gt_m_p(m), inherit);
     gt_fiber_switch_begin(&m->sys_fiber, &g->stack.fiber, true);
-    gt_ctx_jump(&g->ctx);
+    gt_ctx_jump_inline(&g->ctx);
 }
 
 void gt_execute(struct gt_m *m, struct gt_g *g, bool inherit)

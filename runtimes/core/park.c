@@ -32,7 +32,7 @@ void gt_mcall(void (*fn)(void *m))
     struct gt_m *m = gt_tls_m();
     struct gt_g *g = gt_m_g(m);
     gt_fiber_switch_begin(&g->stack.fiber, &m->sys_fiber, false);
-    gt_ctx_call(&g->ctx, m->sys_top, fn, m);
+    gt_ctx_call_inline(&g->ctx, m->sys_top, fn, m);
     gt_fiber_switch_end(&g->stack.fiber);
 }
 
@@ -42,7 +42,7 @@ void gt_mcall_last(void (*fn)(void *m))
     struct gt_m *m = gt_tls_m();
     struct gt_g *g = gt_m_g(m);
     gt_fiber_switch_begin(&g->stack.fiber, &m->sys_fiber, true);
-    gt_ctx_call(&g->ctx, m->sys_top, fn, m);
+    gt_ctx_call_inline(&g->ctx, m->sys_top, fn, m);
     __builtin_unreachable();
 }
 

@@ -242,7 +242,7 @@ GT_NORETURN static void exit_with(struct gt_m *m, struct gt_g *g, struct gt_p *p
     gt_bump(&p->sched_tick, 1u);
     gt_bump(&p->syscall_tick, 1u);
     gt_fiber_switch_begin(&m->sys_fiber, &g->stack.fiber, true);
-    gt_ctx_jump(&g->ctx);
+    gt_ctx_jump_inline(&g->ctx);
 }
 
 /*

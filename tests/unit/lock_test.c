@@ -158,7 +158,7 @@ static void test_checks(void)
 
 int main(void)
 {
-    plan(17);
+    plan(16);
     test_exclusion();
     test_notes();
     test_checks();

@@ -284,7 +284,8 @@ static void test_claim(void)
     is_int(errno, ERANGE, "errno is as it was");
     take_it = 0;
     raise_usr1();
-    ok(first_calls == 2 && chained == 1 && chained_info, "one not taken goes to the earlier action");
+    ok(first_calls == 2 && chained == 1 && chained_info,
+       "one not taken goes to the earlier action");
     gt_signal_release(SIGUSR1);
     raise_usr1();
     ok(first_calls == 3, "one release of two keeps the claim");

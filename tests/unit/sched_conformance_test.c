@@ -104,7 +104,8 @@ static void test_twins(void)
     TWIN("drops one in 10,000", ws, enqueue, twin_drops, "churn", "lost");
     /* Queued twice, a G cuts the list that it is on: others may be lost before it is seen. */
     TWIN("returns one in 10,000 twice", ws, pick, twin_repeats, "churn", "twice|lost");
-    TWIN("returns one in 10,000 twice", ws, pick, twin_repeats, "has_work", "twice|has_work");
+    TWIN("returns one in 50 twice", ws, pick, twin_repeats_often, "batch_whole", "twice|has_work");
+    TWIN("returns one in 50 twice", ws, pick, twin_repeats_often, "has_work", "twice|has_work");
     TWIN("lies in has_work", ws, has_work, twin_lies, "has_work", "has_work");
     TWIN("never has work", ws, has_work, twin_overlooks, "park", "has_work");
     TWIN("half a drain", ws, drain, twin_half_drain, "procs", "lost");

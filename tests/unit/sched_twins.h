@@ -21,12 +21,21 @@ static void twin_drops(void *s, struct gt_proc *p, struct gt_task *g, enum gt_en
         twin_of->enqueue(s, p, g, kind);
 }
 
-/* Returns one G in 10,000 and keeps it as well. */
+/* Returns one G in 10,000 (in 50) and keeps it as well. */
 static struct gt_task *twin_repeats(void *s, struct gt_proc *p, enum gt_pick_from from,
                                     uint32_t *flags)
 {
     struct gt_task *g = twin_of->pick(s, p, from, flags);
     if (g && twin_every(10000))
+        twin_of->enqueue(s, p, g, GT_ENQ_LOCAL);
+    return g;
+}
+
+static struct gt_task *twin_repeats_often(void *s, struct gt_proc *p, enum gt_pick_from from,
+                                          uint32_t *flags)
+{
+    struct gt_task *g = twin_of->pick(s, p, from, flags);
+    if (g && twin_every(50))
         twin_of->enqueue(s, p, g, GT_ENQ_LOCAL);
     return g;
 }

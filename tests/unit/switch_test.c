@@ -144,7 +144,8 @@ static void test_call(void)
         gt_fiber_switch_end(&main_fiber);
         const char *how = i == 0 ? "call" : "call_inline";
         ok(seen_arg == &here && seen_misaligned == 0, "%s: argument and alignment", how);
-        ok(walked >= 1 && walked <= 2 && seen_fp0 == 0 && seen_pc0 == 0, "%s: the walk ends in fn (I2)", how);
+        ok(walked >= 1 && walked <= 2 && seen_fp0 == 0 && seen_pc0 == 0,
+           "%s: the walk ends in fn (I2)", how);
     }
 }
 
@@ -411,7 +412,7 @@ static void test_walk(bool in_line)
     pass("%s: and it still runs", how);
 }
 
-/* ---- a stack started again and again ----------------------------------------------------------- */
+/* ---- a stack started again and again --------------------------------------------- */
 
 static uint64_t dispatched;
 static volatile bool come_back; /* never; the compiler need not know */

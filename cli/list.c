@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* list: what there is. A kind without members prints nothing, or []. */
+#include <string.h>
+
+#include "benchmark/core_bench.h"
+#include "cli.h"
+#include "common/registry.h"
+#include "gauntlet/scheduler.h"
+#include "gauntlet/tracer.h"
+#include "json.h"
+#include "options.h"
+
+struct flag {
+    uint64_t bit;
+    const char *name;
+};
+static const struct flag runtime_flags[] = {
+    {GT_RT_CHAN, "chan"},         {GT_RT_SYSCALL, "syscall"}, {GT_RT_NETPOLL, "netpoll"},
+    {GT_RT_TIMERS, "timers"},     {GT_RT_PROCS, "procs"},     {GT_RT_WORLD, "world"},
+    {GT_RT_CALLBACK, "callback"}, {GT_RT_CORO, "coro"},       {GT_RT_TRACE, "trace"},
+    {GT_RT_GC, "gc"},             {GT_RT_PREEMPT, "preempt"}, {GT_RT_PARK, "park"},
+    {GT_RT_SUBPROCESS, "subprocess"}, {0, NULL}};
+static const struct flag scheduler_flags[] = {
+    {GT_SCHED_STEALS, "steals"}, {GT_SCHED_NUMA, "numa"}, {GT_SCHED_FIFO, "fifo"}, {0, NULL}};
+static const struct flag tracer_flags[] = {
+    {GT_TRACER_GENERATIONS, "generations"}, {GT_TRACER_STOPS_WORLD, "stops-world"},
+    {GT_TRACER_STACKS, "stacks"},           {GT_TRACER_FLIGHT, "flight"},
+    {GT_TRACER_CHECKABLE, "checkable"},     {GT_TRACER_NULL, "null"},
+    {0, NULL}};
+
+struct item {
+    const char *name, *summary;
+    uint64_t bits;
+    const struct flag *flags; /* what bits mean, NULL: no capabilities */
+    const char *flags_key;    /* "capabilities" or "needs" */
+};
+
+static bool plugin_item(uint32_t magic, const struct flag *flags, size_t i, struct item *it)
+{
+    const struct gt_plugin_head *h = gt_plugin_builtin(magic, i);
+    if (h)
+        *it = (struct item){h->name, h->summary, h->flags, flags, "capabilities"};
+    return h != NULL;
+}
+static bool runtime_item(size_t i, struct item *it)
+{
+    return plugin_item(GT_MAGIC_RUNTIME, runtime_flags, i, it);
+}
+static bool scheduler_item(size_t i, struct item *it)
+{
+    return plugin_item(GT_MAGIC_SCHEDULER, scheduler_flags, i, it);
+}
+static bool tracer_item(size_t i, struct item *it)
+{
+    return plugin_item(GT_MAGIC_TRACER, tracer_flags, i, it);
+}
+static bool workload_item(size_t i, struct item *it)
+{
+    const struct gt_workload_ops *w = gt_workload_at(i);
+    if (w)
+        *it = (struct item){w->head.name, w->head.summary, w->needs, runtime_flags, "needs"};
+    return w != NULL;
+}
+static bool bench_item(size_t i, struct item *it)
+{
+    const struct gt_bench_row *row = gt_bench_row_at(i);
+    if (row)
+        *it = (struct item){.name = row->name, .summary = row->summary};
+    return row != NULL;
+}
+static bool no_item(size_t i, struct item *it)
+{
+    (void)i;
+    (void)it;
+    return false;
+}
+
+static const struct kind {
+    const char *plural;
+    bool (*item)(size_t i, struct item *it);
+} kinds[] = {
+    {"runtimes", runtime_item}, {"schedulers", scheduler_item}, {"tracers", tracer_item},
+    {"workloads", workload_item}, {"stress", no_item}, {"faults", no_item}, {"bench", bench_item},
+};
+#define N_KINDS (sizeof kinds / sizeof kinds[0])
+
+static void print_flags(const struct item *it)
+{
+    const char *between = " (";
+    for (const struct flag *f = it->flags; f && f->name; f++)
+        if (it->bits & f->bit) {
+            printf("%s%s", between, f->name);
+            between = ", ";
+        }
+    if (strcmp(between, ", ") == 0)
+        putchar(')');
+}
+
+static void print_kind(const struct kind *k, bool heading)
+{
+    struct item it;
+    size_t i = 0;
+    for (; k->item(i, &it); i++) {
+        if (heading && i == 0)
+            printf("%s:\n", k->plural);
+        printf("%s%-16s %s", heading ? "  " : "", it.name, it.summary);
+        if (it.flags && strcmp(it.flags_key, "capabilities") == 0)
+            print_flags(&it);
+        putchar('\n');
+    }
+}
+
+static void json_item(struct gt_json *j, const struct kind *k, const struct item *it)
+{
+    gt_json_open_line(j, '{');
+    gt_json_key(j, "name");
+    gt_json_str(j, it->name);
+    gt_json_key(j, "summary");
+    gt_json_str(j, it->summary);
+    gt_json_key(j, "kind");
+    gt_json_str(j, k->plural);
+    if (it->flags) {
+        gt_json_key(j, it->flags_key);
+        gt_json_open(j, '[');
+        for (const struct flag *f = it->flags; f->name; f++)
+            if (it->bits & f->bit)
+                gt_json_str(j, f->name);
+        gt_json_close(j, ']');
+    }
+    gt_json_close(j, '}');
+}
+
+static const struct kind *find_kind(const char *name)
+{
+    for (size_t i = 0; i < N_KINDS; i++)
+        if (strcmp(kinds[i].plural, name) == 0)
+            return &kinds[i];
+    return NULL;
+}
+
+static int list(const struct gt_options *o, const struct kind *only)
+{
+    struct gt_json j;
+    struct item it;
+    gt_json_start(&j, stdout);
+    if (o->json)
+        gt_json_open(&j, '[');
+    for (size_t k = 0; k < N_KINDS; k++) {
+        if (only && only != &kinds[k])
+            continue;
+        if (!o->json)
+            print_kind(&kinds[k], !only);
+        for (size_t i = 0; o->json && kinds[k].item(i, &it); i++)
+            json_item(&j, &kinds[k], &it);
+    }
+    if (o->json) {
+        gt_json_close(&j, ']');
+        gt_json_end(&j);
+    }
+    return gt_stdout_ok("list") ? GT_EXIT_OK : GT_EXIT_BROKEN;
+}
+
+static int run(const struct gt_verb *v, int argc, char **argv)
+{
+    struct gt_options o;
+    char err[512];
+    if (gt_options_parse(&o, v->name, v->options, argc, argv, err, sizeof err) != 0) {
+        gt_say(v->name, "%s", err);
+        return GT_EXIT_USAGE;
+    }
+    const struct kind *only = o.n_args > 0 ? find_kind(o.args[0]) : NULL;
+    if (o.n_args > 1) {
+        gt_say(v->name, "one kind at a time, not '%s' and '%s'", o.args[0], o.args[1]);
+        return GT_EXIT_USAGE;
+    }
+    if (o.n_args == 1 && !only) {
+        gt_say(v->name, "'%s' is no kind: use runtimes, schedulers, tracers, workloads, stress, "
+                        "faults or bench", o.args[0]);
+        return GT_EXIT_USAGE;
+    }
+    return list(&o, only);
+}
+
+const struct gt_verb gt_verb_list = {
+    .name = "list",
+    .args = "[runtimes|schedulers|tracers|workloads|stress|faults|bench] [--json]",
+    .summary = "names, one-line summaries, capabilities",
+    .options = GT_OPT_JSON,
+    .run = run,
+};

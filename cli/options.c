@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "gauntlet/plugin.h"
+
+/* One option being taken. */
+struct given {
+    struct gt_options *o;
+    const struct option *option;
+    const char *verb;
+    const char *value; /* NULL: a switch */
+    char *err;
+    size_t err_size;
+};
+
+struct option {
+    uint32_t bit;
+    const char *name;  /* "--procs" */
+    const char *value; /* "N", NULL: a switch */
+    const char *help;
+    int (*take)(const struct given *g);
+};
+
+__attribute__((format(printf, 2, 3))) static int refuse(const struct given *g, const char *fmt, ...)
+{
+    va_list ap;
+    int at = snprintf(g->err, g->err_size, "%s=%s: ", g->option->name, g->value);
+    if (at < 0 || (size_t)at >= g->err_size)
+        return -EINVAL;
+    va_start(ap, fmt);
+    vsnprintf(g->err + at, g->err_size - (size_t)at, fmt, ap);
+    va_end(ap);
+    return -EINVAL;
+}
+
+/* ---- values --------------------------------------------------------------------------- */
+int gt_parse_number(const char *text, uint64_t lo, uint64_t hi, uint64_t *out)
+{
+    char *end;
+    bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    if (!isdigit((unsigned char)text[0]))
+        return -EINVAL; /* strtoull takes signs and blanks */
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, hex ? 16 : 10);
+    if (errno != 0 || *end != '\0' || v < lo || v > hi)
+        return -EINVAL;
+    *out = v;
+    return 0;
+}
+
+int gt_parse_duration(const char *text, int64_t *ns, char *err, size_t err_size)
+{
+    static const struct {
+        const char *unit;
+        int64_t ns;
+    } units[] = {{"ns", 1},           {"us", 1000},         {"ms", 1000000},
+                 {"s", 1000000000ll}, {"m", 60000000000ll}, {"h", 3600000000000ll}};
+    size_t digits = strspn(text, "0123456789");
+    uint64_t v = 0;
+    char number[24];
+    if (digits == 0 || digits >= sizeof number) {
+        snprintf(err, err_size, "not a duration: write a number and a unit, as in 500ms, 10s, 2m");
+        return -EINVAL;
+    }
+    memcpy(number, text, digits);
+    number[digits] = '\0';
+    if (text[digits] == '\0') {
+        snprintf(err, err_size, "the unit is missing: write %ss for seconds, %sms or %sm", number,
+                 number, number);
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(text + digits, units[i].unit) == 0) {
+            if (gt_parse_number(number, 1, (uint64_t)(INT64_MAX / units[i].ns), &v) != 0) {
+                snprintf(err, err_size, "out of range: from 1ns to 292 years");
+                return -EINVAL;
+            }
+            *ns = (int64_t)v * units[i].ns;
+            return 0;
+        }
+    snprintf(err, err_size, "'%.16s' is no unit: use ns, us, ms, s, m or h, as in %ss",
+             text + digits, number);
+    return -EINVAL;
+}
+
+const char *gt_syscalls_name(enum gt_syscall_model m)
+{
+    return m == GT_SYSCALLS_STATUS ? "status" : "scanbit";
+}
+
+/* ---- lists: NAME[,NAME] ------------------------------------------------------------------- */
+typedef int (*take_one)(const struct given *g, const char *item, uint32_t i);
+
+/* Calls `take` for each item; *n counts them. */
+static int take_list(const struct given *g, uint32_t max, uint32_t *n, take_one take)
+{
+    char *copy = strdup(g->value), *at = copy, *item;
+    int rc = copy ? 0 : refuse(g, "out of memory");
+    *n = 0;
+    while (rc == 0 && (item = strsep(&at, ",")) != NULL) {
+        if (*item == '\0')
+            rc = refuse(g, "an item of the list is empty: write %s=%s", g->option->name,
+                        g->option->value);
+        else if (*n == max)
+            rc = refuse(g, "more than %u items", max);
+        else if ((rc = take(g, item, *n)) == 0)
+            (*n)++;
+    }
+    free(copy);
+    return rc;
+}
+
+static int find_plugin(const struct given *g, uint32_t magic, const char *name,
+                       const struct gt_plugin_head **out)
+{
+    char err[512];
+    *out = gt_plugin_find(magic, name, err, sizeof err);
+    return *out ? 0 : refuse(g, "%s", err);
+}
+
+static int take_one_scheduler(const struct given *g, const char *item, uint32_t i)
+{
+    const struct gt_plugin_head *h;
+    int rc = find_plugin(g, GT_MAGIC_SCHEDULER, item, &h);
+    g->o->schedulers[i] = (const void *)h;
+    return rc;
+}
+static int take_scheduler(const struct given *g)
+{
+    return take_list(g, GT_LIST_MAX, &g->o->n_schedulers, take_one_scheduler);
+}
+
+static int take_one_tracer(const struct given *g, const char *item, uint32_t i)
+{
+    const struct gt_plugin_head *h;
+    int rc = find_plugin(g, GT_MAGIC_TRACER, item, &h);
+    g->o->tracers[i] = (const void *)h;
+    return rc;
+}
+static int take_tracer(const struct given *g)
+{
+    return take_list(g, GT_LIST_MAX, &g->o->n_tracers, take_one_tracer);
+}
+
+static int take_runtime(const struct given *g)
+{
+    const struct gt_plugin_head *h;
+    int rc = find_plugin(g, GT_MAGIC_RUNTIME, g->value, &h);
+    g->o->runtime = (const void *)h;
+    return rc;
+}
+
+static int take_one_procs(const struct given *g, const char *item, uint32_t i)
+{
+    uint64_t v;
+    if (gt_parse_number(item, 1, GT_PROCS_MAX, &v) != 0)
+        return refuse(g, "'%.16s' is not a number of Ps: write 1 to %d", item, GT_PROCS_MAX);
+    g->o->procs[i] = (int32_t)v;
+    return 0;
+}
+static int take_procs(const struct given *g)
+{
+    return take_list(g, GT_LIST_MAX, &g->o->n_procs, take_one_procs);
+}
+
+static int take_one_model(const struct given *g, const char *item, uint32_t i)
+{
+    for (uint32_t m = 0; m < 2; m++)
+        if (strcmp(item, gt_syscalls_name((enum gt_syscall_model)m)) == 0) {
+            g->o->syscalls[i] = (enum gt_syscall_model)m;
+            return 0;
+        }
+    return refuse(g, "'%.16s' is no syscall model: use status or scanbit", item);
+}
+static int take_syscalls(const struct given *g)
+{
+    return take_list(g, 2, &g->o->n_syscalls, take_one_model);
+}
+
+static int take_bind(const struct given *g)
+{
+    for (int b = GT_BIND_NONE; b <= GT_BIND_NODE; b++)
+        if (strcmp(g->value, gt_bind_name((enum gt_bind)b)) == 0) {
+            g->o->bind = (enum gt_bind)b;
+            g->o->bind_given = true;
+            return 0;
+        }
+    return refuse(g, "no such binding: use none, pu, core or node");
+}
+
+static int take_duration(const struct given *g)
+{
+    char why[160];
+    if (gt_parse_duration(g->value, &g->o->duration_ns, why, sizeof why) == 0)
+        return 0;
+    return refuse(g, "%s", why);
+}
+
+static int take_seed(const struct given *g)
+{
+    if (gt_parse_number(g->value, 0, UINT64_MAX, &g->o->seed) == 0)
+        return 0;
+    return refuse(g, "not a seed: write a number of 64 bits, decimal or 0x hexadecimal");
+}
+
+static int take_ops(const struct given *g)
+{
+    if (gt_parse_number(g->value, 1, 1000000000000ull, &g->o->ops) == 0)
+        return 0;
+    return refuse(g, "not a number of operations: write 1 to 1000000000000");
+}
+
+static int take_gs(const struct given *g)
+{
+    uint64_t v;
+    if (gt_parse_number(g->value, 1, 100000000, &v) != 0)
+        return refuse(g, "not a number of Gs: write 1 to 100000000");
+    g->o->gs = (uint32_t)v;
+    return 0;
+}
+
+static int take_repetitions(const struct given *g)
+{
+    uint64_t v;
+    if (gt_parse_number(g->value, 1, 1000, &v) != 0)
+        return refuse(g, "not a number of repetitions: write 1 to 1000 (9 or more for figures)");
+    g->o->repetitions = (uint32_t)v;
+    return 0;
+}
+
+static int take_out(const struct given *g)
+{
+    if (*g->value == '\0')
+        return refuse(g, "write the folder to put files in");
+    g->o->out = g->value;
+    return 0;
+}
+
+static int take_json(const struct given *g)
+{
+    g->o->json = true;
+    return 0;
+}
+static int take_million(const struct given *g)
+{
+    g->o->million = true;
+    return 0;
+}
+
+static const struct option options[] = {
+    {GT_OPT_RUNTIME, "--runtime", "NAME", "what to run on (gmp)", take_runtime},
+    {GT_OPT_SCHEDULER, "--scheduler", "NAME[,NAME]", "schedulers, by name or path of an object",
+     take_scheduler},
+    {GT_OPT_TRACER, "--tracer", "NAME[,NAME]", "tracers, by name or path of an object", take_tracer},
+    {GT_OPT_PROCS, "--procs", "N[,N]", "number of Ps, 1 to 1024", take_procs},
+    {GT_OPT_SYSCALLS, "--syscalls", "MODEL[,MODEL]", "status or scanbit (scanbit)", take_syscalls},
+    {GT_OPT_BIND, "--bind", "HOW", "bind Ps: none, pu, core or node", take_bind},
+    {GT_OPT_DURATION, "--duration", "TIME", "about so long in all, as in 500ms, 10s, 2m",
+     take_duration},
+    {GT_OPT_OPS, "--ops", "N", "operations of each workload", take_ops},
+    {GT_OPT_GS, "--gs", "N", "Gs at most", take_gs},
+    {GT_OPT_SEED, "--seed", "N", "of every random choice (drawn, and said)", take_seed},
+    {GT_OPT_REPETITIONS, "--repetitions", "N", "samples of each figure (11)", take_repetitions},
+    {GT_OPT_MILLION, "--million", NULL, "park a million Gs, not 100,000", take_million},
+    {GT_OPT_OUT, "--out", "DIR", "keep the result in a file there, too", take_out},
+    {GT_OPT_JSON, "--json", NULL, "the result as JSON", take_json},
+};
+#define N_OPTIONS (sizeof options / sizeof options[0])
+
+/* ---- parsing ------------------------------------------------------------------------------ */
+static void print_option(char *buf, size_t size, const struct option *d)
+{
+    snprintf(buf, size, "%s%s%s", d->name, d->value ? "=" : "", d->value ? d->value : "");
+}
+
+void gt_options_help(FILE *f, uint32_t allowed)
+{
+    char shown[64];
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (options[i].bit & allowed) {
+            print_option(shown, sizeof shown, &options[i]);
+            fprintf(f, "  %-26s %s\n", shown, options[i].help);
+        }
+}
+
+static int say_unknown(const char *arg, uint32_t allowed, const struct given *g)
+{
+    int at = snprintf(g->err, g->err_size, "%s is no option of %s: use", arg, g->verb);
+    for (size_t i = 0; i < N_OPTIONS && at > 0 && (size_t)at < g->err_size; i++)
+        if (options[i].bit & allowed)
+            at += snprintf(g->err + at, g->err_size - (size_t)at, " %s", options[i].name);
+    if (at > 0 && (size_t)at < g->err_size)
+        snprintf(g->err + at, g->err_size - (size_t)at, " --help");
+    return -EINVAL;
+}
+
+static const struct option *find(const char *arg, size_t n, uint32_t allowed)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if ((options[i].bit & allowed) && strlen(options[i].name) == n &&
+            memcmp(options[i].name, arg, n) == 0)
+            return &options[i];
+    return NULL;
+}
+
+/* Takes argv[0], perhaps argv[1]. How many, or -EINVAL. */
+static int take_option(struct given *g, uint32_t allowed, int argc, char **argv)
+{
+    size_t n = strcspn(argv[0], "=");
+    const char *value = argv[0][n] == '=' ? argv[0] + n + 1 : NULL;
+    char shown[64];
+    int used = 1;
+    g->option = find(argv[0], n, allowed);
+    if (!g->option)
+        return say_unknown(argv[0], allowed, g);
+    print_option(shown, sizeof shown, g->option);
+    if (g->option->value && !value && argc > 1) {
+        value = argv[1];
+        used = 2;
+    }
+    if (!g->option->value != !value) {
+        snprintf(g->err, g->err_size, "%s: %s, write %s", argv[0],
+                 value ? "takes no value" : "its value is missing", shown);
+        return -EINVAL;
+    }
+    g->value = value;
+    int rc = g->option->take(g);
+    return rc ? rc : used;
+}
+
+static uint64_t draw_seed(void)
+{
+    uint64_t seed = 0;
+    struct timespec ts;
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
+        clock_gettime(CLOCK_REALTIME, &ts);
+        seed = (uint64_t)ts.tv_sec ^ ((uint64_t)ts.tv_nsec << 20);
+    }
+    return seed >> 16; /* short enough to type */
+}
+
+int gt_options_parse(struct gt_options *o, const char *verb, uint32_t allowed, int argc,
+                     char **argv, char *err, size_t err_size)
+{
+    struct given g = {.o = o, .verb = verb, .err = err, .err_size = err_size};
+    bool only_args = false;
+    memset(o, 0, sizeof *o);
+    o->runtime = &gt_gmp;
+    o->seed = draw_seed();
+    o->args = argv;
+    for (int i = 0; i < argc;) {
+        if (only_args || argv[i][0] != '-' || argv[i][1] == '\0') {
+            o->args[o->n_args++] = argv[i++];
+            continue;
+        }
+        if (strcmp(argv[i], "--") == 0) {
+            only_args = true;
+            i++;
+            continue;
+        }
+        int used = take_option(&g, allowed, argc - i, argv + i);
+        if (used < 0)
+            return used;
+        i += used;
+    }
+    return 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The options that verbs share. `--name=value` or `--name value`; every error is one line
+ * that says which option, what was given and what is allowed.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "gauntlet/runtime.h"
+
+enum {
+    GT_OPT_RUNTIME = 1u << 0,
+    GT_OPT_SCHEDULER = 1u << 1,
+    GT_OPT_TRACER = 1u << 2,
+    GT_OPT_PROCS = 1u << 3,
+    GT_OPT_BIND = 1u << 4,
+    GT_OPT_DURATION = 1u << 5,
+    GT_OPT_SEED = 1u << 6,
+    GT_OPT_SYSCALLS = 1u << 7,
+    GT_OPT_OUT = 1u << 8,
+    GT_OPT_JSON = 1u << 9,
+    GT_OPT_OPS = 1u << 10,
+    GT_OPT_GS = 1u << 11,
+    GT_OPT_MILLION = 1u << 12,
+    GT_OPT_REPETITIONS = 1u << 13,
+};
+
+#define GT_LIST_MAX 16
+struct gt_options {
+    const struct gt_runtime_ops *runtime;
+    const struct gt_scheduler_ops *schedulers[GT_LIST_MAX];
+    const struct gt_tracer_ops *tracers[GT_LIST_MAX];
+    enum gt_syscall_model syscalls[2];
+    int32_t procs[GT_LIST_MAX];
+    uint32_t n_schedulers, n_tracers, n_syscalls, n_procs; /* 0: not given */
+    enum gt_bind bind;
+    int64_t duration_ns; /* 0: not given */
+    uint64_t seed;       /* drawn when not given */
+    uint64_t ops;        /* 0: not given */
+    uint32_t gs;         /* 0: not given */
+    uint32_t repetitions; /* 0: not given */
+    const char *out;     /* NULL: not given */
+    bool bind_given, json, million;
+    char **args; /* what is no option, in order; points into argv */
+    int n_args;
+};
+
+/* `allowed`: GT_OPT_* bits. argv is reordered. 0, or -EINVAL with one line in err. */
+int gt_options_parse(struct gt_options *o, const char *verb, uint32_t allowed, int argc,
+                     char **argv, char *err, size_t err_size);
+/* One line for each allowed option. */
+void gt_options_help(FILE *f, uint32_t allowed);
+
+/* A number and a unit (ns, us, ms, s, m, h) to ns. 0, or -EINVAL with a line in err. */
+int gt_parse_duration(const char *text, int64_t *ns, char *err, size_t err_size);
+/* Decimal or 0x hexadecimal, lo..hi. 0 or -EINVAL, no message. */
+int gt_parse_number(const char *text, uint64_t lo, uint64_t hi, uint64_t *out);
+const char *gt_syscalls_name(enum gt_syscall_model m);
