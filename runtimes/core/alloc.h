@@ -41,8 +41,8 @@ void gt_free(struct gt_arena *a, void *p, size_t size);
 
 /* Exact when nobody allocates. */
 struct gt_arena_live {
-    uint64_t bytes;  /* as asked for */
-    uint64_t blocks; /* not yet freed */
+    uint64_t bytes;   /* as asked for */
+    uint64_t blocks;  /* not yet freed */
     uint64_t unbound; /* extents that the kernel would not bind to their node */
 };
 void gt_arena_live(const struct gt_arena *a, struct gt_arena_live *out);

@@ -18,12 +18,12 @@
 
 #include "core/lock.h"
 
-#define RESERVE     (16ull << 30) /* address space wanted */
+#define RESERVE (16ull << 30) /* address space wanted */
 #define RESERVE_MIN (64ull << 20)
-#define STEP        (4ull << 20) /* made usable at a time */
-#define SMALL_MAX   1024u        /* classes of 64 bytes up to here, then powers of two */
-#define SMALL       (SMALL_MAX / GT_ALLOC_ALIGN)
-#define CLASSES     48u
+#define STEP (4ull << 20) /* made usable at a time */
+#define SMALL_MAX 1024u   /* classes of 64 bytes up to here, then powers of two */
+#define SMALL (SMALL_MAX / GT_ALLOC_ALIGN)
+#define CLASSES 48u
 
 struct freed {
     struct freed *next;

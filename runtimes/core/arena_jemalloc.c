@@ -21,7 +21,7 @@
 #define FLAGS (MALLOCX_TCACHE_NONE | MALLOCX_ALIGN(GT_ALLOC_ALIGN))
 
 struct node_arena {
-    extent_hooks_t hooks; /* first: jemalloc hands its address back to the hooks */
+    extent_hooks_t hooks;  /* first: jemalloc hands its address back to the hooks */
     extent_hooks_t *under; /* jemalloc's own */
     struct gt_arena *owner;
     int32_t node;
@@ -29,7 +29,7 @@ struct node_arena {
 };
 
 struct back {
-    int32_t n;                /* arenas made */
+    int32_t n;                 /* arenas made */
     struct node_arena arena[]; /* 0: any node; 1 + i: node i, when there are several */
 };
 

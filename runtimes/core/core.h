@@ -280,7 +280,7 @@ struct gt_runtime {
 
     struct gt_lock gfree_lock;
     struct gt_g *gfree; /* Guarded by: gfree_lock */
-    uint32_t ngfree;
+    gt_a32 any_gfree;   /* a hint: is it worth the lock? */
 
     struct gt_lock extra_lock;
     struct gt_m *extra_ms; /* Guarded by: extra_lock */
@@ -461,6 +461,7 @@ struct gt_g *gt_g_new(struct gt_m *m, struct gt_runtime *rt, int *err);
 void gt_g_start_entry(void *g);
 struct gt_g *gt_spawn_blocked(struct gt_m *m, gt_fn fn, void *arg, uintptr_t caller, int *err);
 void gt_g_free(struct gt_m *m, struct gt_g *g);
+void gt_gfree_flush(struct gt_runtime *rt, struct gt_p *p);
 void gt_g_bury(struct gt_m *m, struct gt_g *g);
 void gt_yield(void);
 GT_NORETURN void gt_exit(void);
@@ -489,6 +490,7 @@ void gt_m_enter(struct gt_m *m, void (*fn)(void *)); /* runs fn(m) on this threa
 void gt_p_acquire(struct gt_m *m, struct gt_p *p); /* Idle -> Running, ProcStart */
 struct gt_p *gt_p_release(struct gt_m *m, enum gt_pstatus to);
 void gt_p_wire(struct gt_m *m, struct gt_p *p);
+void gt_p_bind(struct gt_m *m, struct gt_p *p); /* the calling thread goes to p's place */
 void gt_p_handoff(struct gt_m *m, struct gt_p *p);
 struct gt_p *gt_p_idle_get(struct gt_runtime *rt, int32_t near); /* sched_lock held */
 struct gt_p *gt_p_idle_take(struct gt_runtime *rt, int32_t id);  /* this one, if idle */

@@ -42,6 +42,7 @@ struct gt_m *gt_m_alloc(struct gt_runtime *rt)
 void gt_m_init_thread(struct gt_m *m)
 {
     gt_tls_set_m(m);
+    m->bound_to = NULL; /* a new thread has the binding of who started it */
     gt_lock(&m->rt->sched_lock);
     m->t.tid = gt_thread_id();
     m->gone = false;
@@ -191,6 +192,13 @@ static struct gt_m *idle_m_get(struct gt_runtime *rt)
     return m;
 }
 
+static int32_t p_of_caller(const struct gt_runtime *rt)
+{
+    struct gt_m *self = gt_tls_m();
+    struct gt_proc *p = self && self->rt == rt ? self->t.p : NULL;
+    return p ? p->id : -1;
+}
+
 /*
  * Some M shall run p; p NULL: an idle P, if there is one. With `spinning` the caller has
  * counted the M in rt->spinning. Context: pinned or without an M; no core locks.
@@ -199,7 +207,7 @@ void gt_m_start(struct gt_runtime *rt, struct gt_p *p, bool spinning)
 {
     gt_lock(&rt->sched_lock);
     if (!p)
-        p = gt_p_idle_get(rt, -1);
+        p = gt_p_idle_get(rt, p_of_caller(rt));
     if (!p) {
         gt_unlock(&rt->sched_lock);
         if (spinning)

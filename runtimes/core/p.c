@@ -62,10 +62,11 @@ struct gt_p *gt_p_idle_get(struct gt_runtime *rt, int32_t near)
 }
 
 /* ---- wiring ------------------------------------------------------------------------- */
-/* A thread follows its P's place; threads rarely change their P. */
-static void bind_to_place(struct gt_m *m, struct gt_p *p)
+/* A thread follows its P's place; threads rarely change their P. A foreign thread's binding
+ * is its owner's. */
+void gt_p_bind(struct gt_m *m, struct gt_p *p)
 {
-    if (m->rt->config.bind == GT_BIND_NONE || m->bound_to == p)
+    if (m->rt->config.bind == GT_BIND_NONE || m->bound_to == p || m->extra)
         return;
     m->bound_to = p;
     if (gt_topo_bind_thread(m->rt->topo, &p->place, m->bind_error, sizeof m->bind_error) != 0)
@@ -86,7 +87,7 @@ void gt_p_acquire(struct gt_m *m, struct gt_p *p)
     gt_p_set(m, p, tok, GT_P_RUNNING);
     GT_EMIT(m, tok, proc_start);
     gt_trace_release(m, tok);
-    bind_to_place(m, p);
+    gt_p_bind(m, p);
 }
 
 /* Context: m owns its P; with to == STOPPED the scheduler lock is held. */

@@ -220,53 +220,78 @@ void gt_checkpoint_slow(void)
 }
 
 /* ---- birth -------------------------------------------------------------------------------- */
-static struct gt_g *gfree_get(struct gt_runtime *rt, struct gt_p *p)
+/* Scheduler-independent: a stack of dead Gs per P, and a global one behind a lock. */
+static void push(struct gt_g **list, struct gt_g *g)
 {
-    if (p && p->gfree) {
-        struct gt_g *g = p->gfree;
-        p->gfree = gt_g_of(g->t.link);
-        p->ngfree--;
-        return g;
-    }
-    if (gt_likely(rt->gfree == NULL)) /* stale at worst: we make a new one */
-        return NULL;
+    g->t.link = *list ? &(*list)->t : NULL;
+    *list = g;
+}
+
+static struct gt_g *pop(struct gt_g **list)
+{
+    struct gt_g *g = *list;
+    if (g)
+        *list = gt_g_of(g->t.link);
+    return g;
+}
+
+/* One for the caller and a handful for its P. */
+static struct gt_g *gfree_get_global(struct gt_runtime *rt, struct gt_p *p)
+{
     gt_lock(&rt->gfree_lock);
-    struct gt_g *g = rt->gfree;
-    if (g) {
-        rt->gfree = gt_g_of(g->t.link);
-        rt->ngfree--;
-    }
-    for (uint32_t i = 0; p && g && rt->gfree && i < GFREE_LOCAL_MAX / 2; i++) {
-        struct gt_g *f = rt->gfree;
-        rt->gfree = gt_g_of(f->t.link);
-        rt->ngfree--;
-        f->t.link = p->gfree ? &p->gfree->t : NULL;
-        p->gfree = f;
+    struct gt_g *g = pop(&rt->gfree);
+    for (struct gt_g *f; p && p->ngfree < GFREE_LOCAL_MAX / 2 && (f = pop(&rt->gfree)) != NULL;) {
+        push(&p->gfree, f);
         p->ngfree++;
     }
+    gt_store_relaxed(&rt->any_gfree, rt->gfree != NULL);
     gt_unlock(&rt->gfree_lock);
     return g;
 }
 
-static void gfree_put_global(struct gt_runtime *rt, struct gt_g *g)
+static struct gt_g *gfree_get(struct gt_runtime *rt, struct gt_p *p)
+{
+    if (gt_likely(p && p->gfree)) {
+        p->ngfree--;
+        return pop(&p->gfree);
+    }
+    if (gt_load_relaxed(&rt->any_gfree) == 0) /* stale at worst: we make a new one */
+        return NULL;
+    return gfree_get_global(rt, p);
+}
+
+/* Half of a full local list goes with it, so that the lock is taken rarely. */
+static void gfree_put_global(struct gt_runtime *rt, struct gt_p *p, struct gt_g *g)
 {
     gt_lock(&rt->gfree_lock);
-    g->t.link = rt->gfree ? &rt->gfree->t : NULL;
-    rt->gfree = g;
-    rt->ngfree++;
+    push(&rt->gfree, g);
+    while (p && p->ngfree > GFREE_LOCAL_MAX / 2) {
+        push(&rt->gfree, pop(&p->gfree));
+        p->ngfree--;
+    }
+    gt_store_relaxed(&rt->any_gfree, 1u);
+    gt_unlock(&rt->gfree_lock);
+}
+
+/* A P dies: what it kept serves the others. */
+void gt_gfree_flush(struct gt_runtime *rt, struct gt_p *p)
+{
+    gt_lock(&rt->gfree_lock);
+    while (p->gfree)
+        push(&rt->gfree, pop(&p->gfree));
+    p->ngfree = 0;
+    gt_store_relaxed(&rt->any_gfree, rt->gfree != NULL);
     gt_unlock(&rt->gfree_lock);
 }
 
 void gt_g_free(struct gt_m *m, struct gt_g *g)
 {
-    struct gt_runtime *rt = m->rt;
     struct gt_p *p = gt_m_p(m);
-    if (!p || p->ngfree >= GFREE_LOCAL_MAX) {
-        gfree_put_global(rt, g);
+    if (gt_unlikely(!p || p->ngfree >= GFREE_LOCAL_MAX)) {
+        gfree_put_global(m->rt, p, g);
         return;
     }
-    g->t.link = p->gfree ? &p->gfree->t : NULL;
-    p->gfree = g;
+    push(&p->gfree, g);
     p->ngfree++;
 }
 

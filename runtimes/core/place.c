@@ -52,8 +52,8 @@ static struct lane *next_lane(struct lane *lane, unsigned n)
         struct lane *l = &lane[i];
         if (l->at == l->end)
             continue;
-        if (!best || (2 * (int64_t)l->taken + 1) * best->size <
-                         (2 * (int64_t)best->taken + 1) * l->size)
+        if (!best ||
+            (2 * (int64_t)l->taken + 1) * best->size < (2 * (int64_t)best->taken + 1) * l->size)
             best = l;
     }
     return best;
@@ -290,10 +290,10 @@ static size_t append(char *buf, size_t size, size_t at, const char *fmt, ...)
 
 char *gt_topo_describe(const struct gt_topo *t, char *buf, size_t size)
 {
-    size_t at = append(buf, size, 0, "%s topology, %d CPU%s in %d core%s, %d node%s (",
-                       t->native ? "native" : "described", t->cpus.n, t->cpus.n == 1 ? "" : "s",
-                       t->cores.n, t->cores.n == 1 ? "" : "s", t->nnodes,
-                       t->nnodes == 1 ? "" : "s");
+    size_t at =
+        append(buf, size, 0, "%s topology, %d CPU%s in %d core%s, %d node%s (",
+               t->native ? "native" : "described", t->cpus.n, t->cpus.n == 1 ? "" : "s", t->cores.n,
+               t->cores.n == 1 ? "" : "s", t->nnodes, t->nnodes == 1 ? "" : "s");
     for (int32_t i = 0; i < t->nnodes; i++) {
         char cpus[96];
         hwloc_bitmap_list_snprintf(cpus, sizeof cpus, t->node[i].usable);

@@ -149,10 +149,16 @@ GT_PRINTF(3, 4) static void say(char *err, size_t size, const char *fmt, ...)
     va_end(ap);
 }
 
-/* dlerror's text may hold several lines: the first is enough. */
-static const char *first_line(char *buf, size_t size, const char *text)
+/* The loader's reason: the first line of its text, without the path that we name anyway. */
+static const char *loader_reason(char *buf, size_t size, const char *path)
 {
-    snprintf(buf, size, "%s", text ? text : "no reason given");
+    const char *text = dlerror();
+    size_t n = strlen(path);
+    if (!text)
+        text = "no reason given";
+    if (strncmp(text, path, n) == 0 && strncmp(text + n, ": ", 2) == 0)
+        text += n + 2;
+    snprintf(buf, size, "%s", text);
     buf[strcspn(buf, "\n")] = '\0';
     return buf;
 }
@@ -302,16 +308,17 @@ const struct gt_plugin_head *gt_plugin_builtin(uint32_t magic, size_t i)
     return kind && i < kind->n_builtin ? kind->builtin[i] : NULL;
 }
 
+/* "scheduler 'x' is unknown: use a, b or a path ..." */
 static void say_unknown(const struct kind *kind, const char *name, char *err, size_t size)
 {
-    if (!err || size == 0)
-        return;
-    int at = snprintf(err, size, "%s '%s' is unknown: use ", kind->name, name);
-    for (size_t i = 0; i < kind->n_builtin && at >= 0 && (size_t)at < size; i++)
-        at += snprintf(err + at, size - (size_t)at, "%s, ", kind->builtin[i]->name);
-    if (at >= 0 && (size_t)at < size)
-        snprintf(err + at, size - (size_t)at, "%s",
-                 kind->symbol ? "or the path of a shared object, with a '/' in it" : "or none");
+    char known[256] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < kind->n_builtin && at < sizeof known; i++)
+        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "",
+                               kind->builtin[i]->name);
+    const char *path = kind->symbol ? "the path of a shared object, with a '/' in it" : "";
+    say(err, size, "%s '%s' is unknown: use %s%s%s", kind->name, name, known,
+        kind->n_builtin && kind->symbol ? " or " : "", path);
 }
 
 static const struct gt_plugin_head *find_builtin(const struct kind *kind, const char *name)
@@ -354,7 +361,7 @@ static const struct gt_plugin_head *open_plugin(const struct kind *kind, const c
     void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!so) {
         say(err, size, "%s: the loader refuses it: %s: build it as a shared object against the SDK",
-            path, first_line(line, sizeof line, dlerror()));
+            path, loader_reason(line, sizeof line, path));
         return NULL;
     }
     void *symbol = dlsym(so, kind->symbol);

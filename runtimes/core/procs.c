@@ -56,20 +56,6 @@ static int32_t make_ps(struct gt_runtime *rt, int32_t n)
     return have < n ? have : n;
 }
 
-static void flush_gfree(struct gt_runtime *rt, struct gt_p *p)
-{
-    gt_lock(&rt->gfree_lock);
-    while (p->gfree) {
-        struct gt_g *g = p->gfree;
-        p->gfree = gt_g_of(g->t.link);
-        g->t.link = rt->gfree ? &rt->gfree->t : NULL;
-        rt->gfree = g;
-        rt->ngfree++;
-    }
-    p->ngfree = 0;
-    gt_unlock(&rt->gfree_lock);
-}
-
 static void bury_p(struct gt_m *m, struct gt_p *p)
 {
     struct gt_runtime *rt = m->rt;
@@ -78,7 +64,7 @@ static void bury_p(struct gt_m *m, struct gt_p *p)
     if (left.head)
         rt->sched->enqueue_batch(rt->sched_state, NULL, &left);
     gt_timers_move(p, gt_load_relaxed(&rt->allp[0]));
-    flush_gfree(rt, p);
+    gt_gfree_flush(rt, p);
     gt_store_relaxed(&p->sysg, NULL);
     gt_p_set(m, p, gt_tok_none(), GT_P_DEAD);
     if (rt->tracer->p_dies)
@@ -99,6 +85,7 @@ static void move_to_p0(struct gt_m *m)
     GT_EMIT(m, tok, proc_start);
     GT_EMIT(m, tok, go_start);
     gt_trace_release(m, tok);
+    gt_p_bind(m, p0);
 }
 
 static void revive(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)

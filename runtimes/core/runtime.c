@@ -327,6 +327,7 @@ static bool all_left(struct gt_runtime *rt)
 static bool wait_all_left(struct gt_runtime *rt)
 {
     int64_t give_up = gt_nanotime() + LEAVE_NS;
+    wake_everyone(rt); /* sysmon too, when no M is left to wait for */
     while (!all_left(rt)) {
         wake_everyone(rt);
         gt_note_sleep(&rt->done, GT_NS_PER_MS);

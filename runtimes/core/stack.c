@@ -28,13 +28,13 @@
 #include "core/topology.h"
 
 #define CHUNK_FIRST 64u /* stacks in a node's first mapping; doubles up to.. */
-#define CHUNK_LAST  1024u
+#define CHUNK_LAST 1024u
 #define CHUNK_BYTES (256ull << 20) /* at most, whatever the size of a stack */
-#define RED_ZONE    128u           /* below the stack pointer, in use by leaf functions */
+#define RED_ZONE 128u              /* below the stack pointer, in use by leaf functions */
 
 /* All stacks begin at the same place of a page, and so would their hottest lines in a
  * cache that is indexed by the place in the page: they are moved apart. */
-#define COLOURS     8u
+#define COLOURS 8u
 #define COLOUR_STEP 128u
 
 /* Where nobody listens a fiber is made anew at each get: it costs nothing, and keeping
@@ -70,7 +70,7 @@ struct node_pool {
     /* Guarded by: lock. */
     struct slot *free;
     struct gt_stack_chunk *fresh; /* the youngest chunk: it may have unused stacks */
-    gt_a64 mapped, in_use; /* Written by: holder of lock. */
+    gt_a64 mapped, in_use;        /* Written by: holder of lock. */
     gt_a64 made;
 };
 

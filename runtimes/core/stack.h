@@ -21,8 +21,8 @@ struct gt_stack_chunk;
 
 /* A stack in somebody's hands. */
 struct gt_stack {
-    char *lo; /* lowest usable byte, page-aligned; the guard page ends here */
-    char *hi; /* first byte above; 64-byte aligned, at most 1 KiB below a page's end */
+    char *lo;              /* lowest usable byte, page-aligned; the guard page ends here */
+    char *hi;              /* first byte above; 64-byte aligned, at most 1 KiB below a page's end */
     struct gt_fiber fiber; /* what sanitizers know it by; made with it, kept when cached */
     struct gt_stack_chunk *chunk; /* NULL: no stack */
     uint32_t index;               /* in the chunk */
@@ -35,12 +35,12 @@ struct gt_stacks_options {
 };
 
 struct gt_stacks_stats {
-    uint64_t mapped;     /* stacks with address space */
-    uint64_t made;       /* of them ever used: their guards stand */
-    uint64_t in_use;     /* gets minus puts */
-    uint64_t unbound;    /* mappings that the kernel would not bind to their node */
-    size_t size;         /* usable bytes of each */
-    bool lightweight;    /* guards that cost no map entry */
+    uint64_t mapped;  /* stacks with address space */
+    uint64_t made;    /* of them ever used: their guards stand */
+    uint64_t in_use;  /* gets minus puts */
+    uint64_t unbound; /* mappings that the kernel would not bind to their node */
+    size_t size;      /* usable bytes of each */
+    bool lightweight; /* guards that cost no map entry */
 };
 
 /* arena holds the pool's own tables, at most 64 bytes a stack; topo may be NULL: one

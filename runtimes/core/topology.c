@@ -89,14 +89,17 @@ static int restrict_to_memory_policy(struct gt_topo *t, char *err, size_t n)
         (policy == HWLOC_MEMBIND_BIND || policy == HWLOC_MEMBIND_INTERLEAVE) &&
         hwloc_bitmap_intersects(set, hwloc_topology_get_topology_nodeset(t->hw)) &&
         hwloc_topology_restrict(t->hw, set, HWLOC_RESTRICT_FLAG_BYNODESET) != 0)
-        rc = gt_topo_fail(-ENOMEM, err, n, "topology: cannot leave out the nodes without memory policy");
+        rc = gt_topo_fail(-ENOMEM, err, n,
+                          "topology: cannot leave out the nodes without memory policy");
     hwloc_bitmap_free(set);
     return rc;
 }
 
-/* hwloc's own RESTRICT_TO_* flags need IS_THISSYSTEM, which makes every source claim
- * to be this machine (HWLOC_SYNTHETIC and HWLOC_XMLFILE in the environment are sources
- * too); so what they do is done here, once it is known that it really is. */
+/* hwloc's own RESTRICT_TO_CPUBINDING looks at the binding of all threads of the process;
+ * what counts is the calling thread's, which the runtime's threads inherit. So it is
+ * done here, once it is known that the source is this machine: HWLOC_SYNTHETIC and
+ * HWLOC_XMLFILE in the environment can make it another (HWLOC_THISSYSTEM=1 says that
+ * the file describes this one; then we believe it). */
 static int load(struct gt_topo *t, const char *desc, char *err, size_t n)
 {
     if (hwloc_topology_init(&t->hw) != 0) {
@@ -111,8 +114,8 @@ static int load(struct gt_topo *t, const char *desc, char *err, size_t n)
         return gt_topo_fail(-EINVAL, err, n, "topology: hwloc cannot read %s",
                             desc ? desc : "this machine");
     const struct hwloc_topology_support *can = hwloc_topology_get_support(t->hw);
-    t->native = !desc && hwloc_topology_is_thissystem(t->hw) == 1 &&
-                can->cpubind->set_thisthread_cpubind;
+    t->native =
+        !desc && hwloc_topology_is_thissystem(t->hw) == 1 && can->cpubind->set_thisthread_cpubind;
     if (!t->native)
         return 0;
     rc = restrict_to_affinity(t, err, n);

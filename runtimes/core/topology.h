@@ -54,12 +54,12 @@ void gt_topo_destroy(struct gt_topo *t); /* NULL: nothing */
 /* Is this the machine we run on, and can threads be bound here? Where false nothing
  * may be measured: callers that would, exit 4. */
 bool gt_topo_native(const struct gt_topo *t);
-int32_t gt_topo_cpus(const struct gt_topo *t); /* CPUs of the chosen kind */
+int32_t gt_topo_cpus(const struct gt_topo *t);  /* CPUs of the chosen kind */
 int32_t gt_topo_nodes(const struct gt_topo *t); /* at least 1 */
 
 /* Of node index `node`, 0.. */
 int32_t gt_topo_node_os(const struct gt_topo *t, int32_t node);
-int32_t gt_topo_node_cpus(const struct gt_topo *t, int32_t node); /* chosen kind; 0: no P here */
+int32_t gt_topo_node_cpus(const struct gt_topo *t, int32_t node);    /* chosen kind; 0: no P here */
 uint64_t gt_topo_node_memory(const struct gt_topo *t, int32_t node); /* bytes, 0: none */
 /* The node whose memory to use for `node`: itself, or the nearest with memory. */
 int32_t gt_topo_memory_node(const struct gt_topo *t, int32_t node);

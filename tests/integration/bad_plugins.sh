@@ -66,7 +66,7 @@ if [ "$(id -u)" != 0 ]; then
   chmod 0 "$place/secret.so"
   refused secret "$place/secret.so" 'not readable' 'permissions'
 fi
-head -c 100 "$(command -v true)" >"$place/cut.so"
+head -c 100 "$opens" >"$place/cut.so"
 refused cut "$place/cut.so" 'the loader refuses it'
 wrong symbol '-DBAD_SYMBOL' 'the loader refuses it' 'a_symbol_that_nobody_has'
 wrong getter '-DBAD_NO_GETTER' "exports no 'gt_plugin_scheduler'" 'GT_PLUGIN_EXPORT'

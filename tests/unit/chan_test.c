@@ -21,8 +21,7 @@ static void send_line(void *arg)
         uint64_t v = l->base + i;
         expect(R->chan_send(l->c, &v) == 0);
     }
-    if (l->done)
-        R->wg_done(l->done);
+    R->wg_done(l->done);
 }
 
 static void order_test(void *arg)
@@ -30,10 +29,14 @@ static void order_test(void *arg)
     size_t cap = *(size_t *)arg;
     struct line l = {.c = R->chan_new(8, cap), .n = (uint64_t)scale(20000), .base = 1};
     uint64_t v = 0;
+    l.done = R->wg_new();
+    R->wg_add(l.done, 1);
     expect(R->go(send_line, &l) == 0);
     for (uint64_t i = 1; i <= l.n; i++)
         expect(R->chan_recv(l.c, &v) && v == i);
+    R->wg_wait(l.done);
     R->chan_free(l.c);
+    R->wg_free(l.done);
 }
 
 /* ---- many to many: each value once, each sender's in order ------------------------------- */
@@ -191,6 +194,7 @@ static void fifo_test(void *arg)
 /* ---- element sizes ----------------------------------------------------------------------- */
 struct sized {
     struct gt_chan *c;
+    struct gt_wg *done;
     size_t size;
 };
 
@@ -202,6 +206,7 @@ static void sized_sender(void *arg)
         memset(b, i, sizeof b);
         expect(R->chan_send(s->c, b) == 0);
     }
+    R->wg_done(s->done);
 }
 
 static void size_test(void *arg)
@@ -209,8 +214,9 @@ static void size_test(void *arg)
     (void)arg;
     const size_t sizes[] = {0, 1, 4, 8, 12, 24, 500};
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
-        struct sized s = {.c = R->chan_new(sizes[k], k % 3), .size = sizes[k]};
+        struct sized s = {.c = R->chan_new(sizes[k], k % 3), .done = R->wg_new(), .size = sizes[k]};
         unsigned char b[512];
+        R->wg_add(s.done, 1);
         expect(R->go(sized_sender, &s) == 0);
         for (int i = 0; i < 40; i++) {
             memset(b, 0xee, sizeof b);
@@ -218,7 +224,9 @@ static void size_test(void *arg)
             for (size_t j = 0; j < sizeof b; j++)
                 expect(b[j] == (j < s.size ? i : 0xee));
         }
+        R->wg_wait(s.done);
         R->chan_free(s.c);
+        R->wg_free(s.done);
     }
 }
 

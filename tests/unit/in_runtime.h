@@ -23,7 +23,7 @@ static inline void expect_at(bool good, const char *what, int line)
 }
 #define expect(cond) expect_at((cond), #cond, __LINE__)
 
-static inline struct gt_runtime *runtime_new(int32_t procs)
+static inline struct gt_runtime *runtime_of(int32_t procs, enum gt_syscall_model model)
 {
     struct gt_config c;
     struct gt_runtime *rt = NULL;
@@ -33,9 +33,15 @@ static inline struct gt_runtime *runtime_new(int32_t procs)
     c.tracer = &gt_tracer_none;
     c.procs = procs;
     c.seed = 1;
+    c.syscalls = model;
     if (R->create(&c, &rt, err, sizeof err) != 0)
         bail_out("create: %s", err);
     return rt;
+}
+
+static inline struct gt_runtime *runtime_new(int32_t procs)
+{
+    return runtime_of(procs, GT_SYSCALLS_SCANBIT);
 }
 
 static inline void runtime_end(struct gt_runtime *rt, int32_t procs, const char *what, int rc)
@@ -52,6 +58,14 @@ static inline void runtime_end(struct gt_runtime *rt, int32_t procs, const char 
 static inline void in_runtime(int32_t procs, gt_fn fn, void *arg, const char *what)
 {
     struct gt_runtime *rt = runtime_new(procs);
+    gt_store_relaxed(&bad, 0u);
+    runtime_end(rt, procs, what, R->run(rt, fn, arg));
+}
+
+/* The same under the status model. */
+static inline void in_runtime_status(int32_t procs, gt_fn fn, void *arg, const char *what)
+{
+    struct gt_runtime *rt = runtime_of(procs, GT_SYSCALLS_STATUS);
     gt_store_relaxed(&bad, 0u);
     runtime_end(rt, procs, what, R->run(rt, fn, arg));
 }

@@ -53,6 +53,8 @@ static void test_scheduler(const struct gt_plugin_head *head)
             continue;
         bool good = checks[i].run(ops, &v);
         ok(good, "%s: %s%s%s", head->name, checks[i].name, good ? "" : ": ", v.why);
+        if (!good && i == 0)
+            break; /* it does not even give back a single G: the others would wait for it */
     }
 }
 

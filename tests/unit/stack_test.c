@@ -293,7 +293,7 @@ static uint32_t map_limit(void)
 }
 
 #define SANITIZED (GT_ASAN || GT_TSAN)
-#define MANY      (GT_TSAN ? 400u : GT_ASAN ? 2000u : 200000u)
+#define MANY (GT_TSAN ? 400u : GT_ASAN ? 2000u : 200000u)
 /* What nobody but the caller knows of is not in the pool's price. */
 static struct gt_stack stacks[MANY];
 
@@ -316,7 +316,8 @@ static void many(void)
     if (SANITIZED)
         skip(1, "sanitizers have shadow memory");
     else
-        ok(each >= gt_page_size() && each <= gt_page_size() + 64, "a page and at most 64 bytes each");
+        ok(each >= gt_page_size() && each <= gt_page_size() + 64,
+           "a page and at most 64 bytes each");
     for (uint32_t i = 0; i < n; i++)
         gt_stack_put(s, &stacks[i]);
     struct gt_stack again = get(s, -1);

@@ -76,7 +76,8 @@ static void described(void)
     is_int(gt_topo_bind_memory(t, page, sizeof page, 1), 0, "memory is left as it is");
     char text[256];
     diag("%s", gt_topo_describe(t, text, sizeof text));
-    ok(strstr(text, "described") && strstr(text, "32 CPUs in 16 cores, 4 nodes"), "a line about it");
+    ok(strstr(text, "described") && strstr(text, "32 CPUs in 16 cores, 4 nodes"),
+       "a line about it");
     char tiny[8];
     is_str(gt_topo_describe(t, tiny, sizeof tiny), "describ", "cut to its buffer");
     gt_topo_destroy(t);
@@ -260,7 +261,8 @@ static void bind_here(void)
     is_int(gt_topo_place(t, 1, GT_BIND_PU, &p, err, sizeof err), 0, "a place");
     is_int(gt_topo_bind_thread(t, &p, err, sizeof err), 0, "bound and read back");
     sched_getaffinity(0, sizeof now, &now);
-    ok(CPU_COUNT(&now) == 1 && CPU_ISSET((size_t)p.cpu, &now), "the kernel agrees: CPU %d alone", p.cpu);
+    ok(CPU_COUNT(&now) == 1 && CPU_ISSET((size_t)p.cpu, &now), "the kernel agrees: CPU %d alone",
+       p.cpu);
     diag("%s", gt_topo_describe_place(t, &p, text, sizeof text));
     char want[64];
     snprintf(want, sizeof want, "CPUs %d asked for, %d in effect", p.cpu, p.cpu);

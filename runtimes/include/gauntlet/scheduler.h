@@ -54,8 +54,10 @@ struct gt_idle_view {
 };
 
 struct gt_scheduler_stats {
+    /* Gs handed over; Gs returned by pick, each counted once: from p's own queue (also one
+     * that an earlier steal left there), from a shared one, by a steal. */
     uint64_t enqueued, picked_local, picked_global, stolen, steal_attempts;
-    uint64_t stolen_by_distance[8]; /* 0: same node; then by rank of distance */
+    uint64_t stolen_by_distance[8]; /* of stolen. 0: same node; then by rank of distance */
     uint64_t overflowed;            /* Gs moved from a full local queue to a shared one */
 };
 
@@ -116,8 +118,10 @@ struct gt_scheduler_ops {
      * Never blocks. Owns: the returned G passes to the core. Trace: none.
      * Return: a G or NULL. *flags is 0 on entry. */
     struct gt_task *(*pick)(void *s, struct gt_proc *p, enum gt_pick_from from, uint32_t *flags);
-    /* Required. When: an M is about to park, sysmon, deadlock check. p: whose own
-     * queue to look at first, NULL: everything. Return: true when any G is queued. */
+    /* Required. When: an M is about to park (its P is Idle already), sysmon, deadlock
+     * check. p: whose own queue to look at first, NULL: everything. Return: true when any
+     * G is queued. A policy that ties Gs to certain Ps leaves out those whose Ps all run:
+     * they look again before they go idle, and any other P would look in vain. */
     bool (*has_work)(void *s, struct gt_proc *p);
     /* Optional. Are there Gs on p's own queue alone? For a hand-off: NULL = has_work(p). */
     bool (*p_has_work)(void *s, struct gt_proc *p);
