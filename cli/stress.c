@@ -266,6 +266,8 @@ static enum gt_exit run_cell(const struct plan *p, struct task *t, uint32_t numb
     }
     if (rc == 1 && end.how == GT_CHILD_EXITED && end.code == 0) {
         print_point(p, t, number, &r, r.outcome.why);
+        if (r.outcome.verdict == GT_CELL_ENVIRONMENT)
+            gt_say("stress", "%s", r.outcome.why);
         return status_of(&r.outcome);
     }
     gt_child_describe(end, why, sizeof why);

@@ -188,9 +188,10 @@ struct GT_ALIGNED gt_p {
     uint32_t steal_tick;
     uint64_t rng;
     struct gt_timers *timers;
+    gt_ai64 timer_next; /* when the earliest of them is due, 0 none. Written under their lock */
     struct gt_pcounts count;
 
-    /* Gs that died here, with their stacks. Written by: owner. */
+    /* Gs that died here, with their stacks, all of this node. Written by: owner. */
     struct gt_g *gfree;
     uint32_t ngfree;
     uint64_t goid_next, goid_end; /* ids handed out in blocks */
@@ -203,6 +204,12 @@ struct GT_ALIGNED gt_p {
     } seen;
     struct gt_place place;
     struct gt_p *runnable_next; /* procs change: list of Ps with work */
+};
+
+/* Dead Gs whose stacks lie on one node. */
+struct gt_gfree {
+    struct gt_g *head; /* Guarded by: rt->gfree_lock */
+    gt_a32 any;        /* a hint: is it worth the lock? Written by: its holder */
 };
 
 /* ---- runtime -------------------------------------------------------------------- */
@@ -276,11 +283,11 @@ struct gt_runtime {
     struct gt_lock allg_lock;
     struct gt_g *all_gs; /* Guarded by: allg_lock; nodes never leave */
     gt_a64 n_gs;
+    gt_a32 said_no_stack;
     gt_a64 goid_block;
 
     struct gt_lock gfree_lock;
-    struct gt_g *gfree; /* Guarded by: gfree_lock */
-    gt_a32 any_gfree;   /* a hint: is it worth the lock? */
+    struct gt_gfree *gfree; /* one per node */
 
     struct gt_lock extra_lock;
     struct gt_m *extra_ms; /* Guarded by: extra_lock */
@@ -381,14 +388,14 @@ static inline void gt_unpin(struct gt_m *m)
 /* ---- tracer sections (trace_hooks.c) ---------------------------------------------------- */
 gt_tok gt_trace_acquire_slow(struct gt_m *m);
 /* Context: m is the calling M. Pins it. One load and one predicted branch when off. */
-static inline gt_tok gt_trace_acquire(struct gt_m *m)
+static inline __attribute__((always_inline)) gt_tok gt_trace_acquire(struct gt_m *m)
 {
     m->locks++;
     if (gt_likely(gt_load_relaxed(&m->rt->trace_on) == 0))
         return gt_tok_off();
     return gt_trace_acquire_slow(m);
 }
-static inline void gt_trace_release(struct gt_m *m, gt_tok t)
+static inline __attribute__((always_inline)) void gt_trace_release(struct gt_m *m, gt_tok t)
 {
     if (gt_unlikely(gt_tok_on(t)))
         m->rt->tracer->release(m->rt->tracer_state, &m->t, t);
@@ -405,31 +412,6 @@ static inline void gt_trace_release(struct gt_m *m, gt_tok t)
             gt_bump(&(m_)->t.events, 1u);                                                          \
         }                                                                                          \
     } while (0)
-
-/* ---- status.c ---------------------------------------------------------------------------- */
-/* G leaves Running: by its own M, a store. */
-void gt_g_from_running(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to);
-/* G changes from `from`, not Running: waits while somebody holds the scan bit. Throws when
- * the status is another. */
-void gt_g_change(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from,
-                 enum gt_gstatus to);
-/* The same with the scan bit held by the caller, which is given back with it. */
-void gt_g_change_scanned(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to);
-/* Takes the scan bit of a G in Runnable, Waiting or Syscall: false when it is in none or
- * somebody has it. */
-bool gt_g_scan_try(struct gt_m *m, struct gt_g *g);
-void gt_g_scan_end(struct gt_m *m, struct gt_g *g);
-/* Syscall -> Running by the G's own M, unless its P was taken (the word says so): then
- * false and no change. Scanbit model. */
-bool gt_g_syscall_return(struct gt_m *m, struct gt_g *g, gt_tok tok);
-/* Gives the scan bit of a Syscall G back and marks that its M's P is gone. */
-void gt_g_scan_end_lost(struct gt_m *m, struct gt_g *g);
-/* Running -> Syscall with the P already given up. */
-void gt_g_to_syscall_lost(struct gt_m *m, struct gt_g *g, gt_tok tok);
-/* P changes by its owner, or under the lock that guards it (I4). */
-void gt_p_set(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus to);
-/* P is taken out of `from` by whoever is first. */
-bool gt_p_take(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus from, enum gt_pstatus to);
 
 /* ---- sched loop (loop.c, park.c) -------------------------------------------------------- */
 GT_NORETURN void gt_schedule(struct gt_m *m); /* system stack */
@@ -555,7 +537,7 @@ void gt_timers_fini(struct gt_p *p);
 /* Runs what is due on p. *next: when the next is due, 0 none. true: something ran.
  * System stack, owner of p or (for other Ps) any M with a P. */
 bool gt_timers_run(struct gt_m *m, struct gt_p *p, int64_t now, int64_t *next);
-int64_t gt_timers_next(struct gt_p *p); /* 0 none; no lock */
+int64_t gt_timers_next(struct gt_p *p); /* 0 none; no lock; any p of allp */
 int64_t gt_timers_next_all(struct gt_runtime *rt);
 void gt_timers_move(struct gt_p *from, struct gt_p *to); /* world stopped */
 void gt_sleep(int64_t ns);
@@ -615,6 +597,61 @@ static inline void gt_journal_leave(struct gt_m *m)
     (void)m;
 }
 #endif
+
+/* ---- status.c ---------------------------------------------------------------------------- */
+/* The word after a change to `to`: next version; scan bit and lost mark are gone. */
+static inline uint64_t gt_status_next(uint64_t w, unsigned to)
+{
+    return ((w & ~(GT_STATUS_VERSION_ONE - 1)) | to) + GT_STATUS_VERSION_ONE;
+}
+GT_NORETURN void gt_g_wrong_status(struct gt_m *m, struct gt_g *g, unsigned want);
+void gt_g_change_slow(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from,
+                      enum gt_gstatus to);
+
+/* G leaves Running: by its own M. No compare-and-swap: while a G is Running nobody else
+ * writes its word (I2), since the scan bit is never put on Running. */
+static inline __attribute__((always_inline)) void
+gt_g_from_running(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to)
+{
+    uint64_t w = gt_load_relaxed(&g->t.status);
+    if (GT_CHECKS && gt_unlikely((w & (GT_STATUS_MASK | GT_STATUS_SCAN)) != GT_G_RUNNING))
+        gt_g_wrong_status(m, g, GT_G_RUNNING);
+    w = gt_status_next(w, to);
+    gt_journal_add(m, GT_J_G, g->t.id, w, tok.v, GT_G_RUNNING, to,
+                   gt_load_relaxed(&g->t.wait_reason));
+    gt_store_release(&g->t.status, w); /* pair: gstatus */
+}
+
+/* G changes from `from`, not Running: waits while somebody holds the scan bit. Throws when
+ * the status is another. */
+static inline __attribute__((always_inline)) void
+gt_g_change(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from, enum gt_gstatus to)
+{
+    uint64_t w = gt_load_relaxed(&g->t.status), n = gt_status_next(w, to);
+    if (gt_likely((w & (GT_STATUS_MASK | GT_STATUS_SCAN)) == (uint64_t)from) &&
+        gt_likely(gt_cas_acq_rel(&g->t.status, &w, n))) /* pair: gstatus */
+        gt_journal_add(m, GT_J_G, g->t.id, n, tok.v, from, to,
+                       gt_load_relaxed(&g->t.wait_reason));
+    else
+        gt_g_change_slow(m, g, tok, from, to);
+}
+/* The same with the scan bit held by the caller, which is given back with it. */
+void gt_g_change_scanned(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to);
+/* Takes the scan bit of a G in Runnable, Waiting or Syscall: false when it is in none or
+ * somebody has it. */
+bool gt_g_scan_try(struct gt_m *m, struct gt_g *g);
+void gt_g_scan_end(struct gt_m *m, struct gt_g *g);
+/* Syscall -> Running by the G's own M, unless its P was taken (the word says so): then
+ * false and no change. Scanbit model. */
+bool gt_g_syscall_return(struct gt_m *m, struct gt_g *g, gt_tok tok);
+/* Gives the scan bit of a Syscall G back and marks that its M's P is gone. */
+void gt_g_scan_end_lost(struct gt_m *m, struct gt_g *g);
+/* Running -> Syscall with the P already given up. */
+void gt_g_to_syscall_lost(struct gt_m *m, struct gt_g *g, gt_tok tok);
+/* P changes by its owner, or under the lock that guards it (I4). */
+void gt_p_set(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus to);
+/* P is taken out of `from` by whoever is first. */
+bool gt_p_take(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus from, enum gt_pstatus to);
 
 /* ---- random ------------------------------------------------------------------------------------------------------ */
 static inline uint64_t gt_rand(uint64_t *s)

@@ -21,9 +21,7 @@
  * to stop spinning looks once more.
  */
 #include "core/core.h"
-
-/* Picks that may inherit a time slice before the G on the P must queue behind the others. */
-#define INHERIT_MAX 256u
+#include "core/run.h"
 
 void gt_fence_heavy(const struct gt_runtime *rt)
 {
@@ -33,36 +31,9 @@ void gt_fence_heavy(const struct gt_runtime *rt)
         gt_fence_seqcst(); /* pair: asym */
 }
 
-static void account_run(struct gt_p *p, bool inherit)
-{
-    gt_bump(&p->count.switches, 1u);
-    if (!inherit) {
-        gt_bump(&p->sched_tick, 1u);
-        p->inherited = 0;
-    } else if (++p->inherited >= INHERIT_MAX) {
-        p->inherited = 0;
-        gt_store_relaxed(&p->preempt, 1u);
-    }
-}
-
-/* Runs g on m. Context: system stack, m has a P. Trace: GoStart after the change. */
-GT_NORETURN static void execute(struct gt_m *m, struct gt_g *g, bool inherit)
-{
-    gt_tok tok = gt_trace_acquire(m);
-    gt_store_relaxed(&g->m, m);
-    m->t.g = &g->t;
-    gt_g_change(m, g, tok, GT_G_RUNNABLE, GT_G_RUNNING);
-    GT_EMIT(m, tok, go_start);
-    gt_trace_release(m, tok);
-    gt_store_relaxed(&gt_m_p(m)->async, g->async_ok);
-    account_run(gt_m_p(m), inherit);
-    gt_fiber_switch_begin(&m->sys_fiber, &g->stack.fiber, true);
-    gt_ctx_jump_inline(&g->ctx);
-}
-
 void gt_execute(struct gt_m *m, struct gt_g *g, bool inherit)
 {
-    execute(m, g, inherit);
+    gt_run(m, g, inherit);
 }
 
 static struct gt_idle_view view_of(struct gt_runtime *rt, struct gt_p *p)
@@ -99,17 +70,6 @@ static void stop_spinning(struct gt_m *m)
     int32_t before = gt_sub_acq_rel(&m->rt->spinning, 1); /* pair: spinning */
     gt_assert(m->rt, before > 0);
     (void)before;
-}
-
-static struct gt_g *pick(struct gt_m *m, enum gt_pick_from from, bool *inherit)
-{
-    struct gt_runtime *rt = m->rt;
-    uint32_t flags = 0;
-    struct gt_task *t = rt->sched->pick(rt->sched_state, m->t.p, from, &flags);
-    if (!t)
-        return NULL;
-    *inherit = (flags & GT_PICK_INHERIT) != 0;
-    return gt_g_of(t);
 }
 
 /* The trace reader is a G like others, made runnable when the tracer wants it. */
@@ -192,7 +152,7 @@ static struct gt_g *spin(struct gt_m *m, bool *inherit, bool *again, int64_t *ne
     }
     int64_t now = gt_nanotime(), deadline = now + budget;
     for (;;) {
-        struct gt_g *g = pick(m, GT_PICK_STEAL, inherit);
+        struct gt_g *g = gt_pick(m, GT_PICK_STEAL, inherit);
         if (g)
             return g;
         *next_timer = 0;
@@ -226,7 +186,7 @@ static struct gt_g *find_runnable(struct gt_m *m, bool *inherit)
                 gt_timers_run(m, p, now, &next);
         }
         ready_reader(m);
-        struct gt_g *g = pick(m, GT_PICK_QUEUES, inherit);
+        struct gt_g *g = gt_pick(m, GT_PICK_QUEUES, inherit);
         if (gt_likely(g != NULL))
             return g;
         if (poll_network(m))
@@ -345,7 +305,7 @@ void gt_schedule(struct gt_m *m)
     for (;;) {
         if (gt_unlikely(m->lockedg != NULL)) {
             gt_m_stop_locked(m);
-            execute(m, m->lockedg, false);
+            gt_run(m, m->lockedg, false);
         }
         gt_store_relaxed(&gt_m_p(m)->preempt, 0u);
         bool inherit = false;
@@ -358,6 +318,6 @@ void gt_schedule(struct gt_m *m)
             gt_m_start_locked(m, g);
             continue;
         }
-        execute(m, g, inherit);
+        gt_run(m, g, inherit);
     }
 }

@@ -23,6 +23,7 @@
 #include <errno.h>
 
 #include "core/core.h"
+#include "core/run.h"
 
 #define GFREE_LOCAL_MAX 64u
 #define GOID_BLOCK 16u
@@ -78,7 +79,7 @@ static void park_on_system(void *arg)
         gt_trace_release(m, tok);
         gt_execute(m, g, true);
     }
-    gt_schedule(m);
+    gt_next(m);
 }
 
 void gt_park(gt_park_fn fn, void *arg, enum gt_wait_reason reason)
@@ -103,10 +104,11 @@ void gt_park_unlock(struct gt_lock *l, enum gt_wait_reason reason)
 }
 
 /* ---- ready, inject ---------------------------------------------------------------- */
-static void enqueue(struct gt_m *m, struct gt_g *g, enum gt_enqueue_kind kind)
+GT_HOT void enqueue(struct gt_m *m, struct gt_g *g, enum gt_enqueue_kind kind)
 {
     struct gt_runtime *rt = m->rt;
-    rt->sched->enqueue(rt->sched_state, m->t.p, &g->t, m->t.p ? kind : GT_ENQ_GLOBAL);
+    struct gt_proc *p = m->t.p;
+    rt->sched->enqueue(rt->sched_state, p, &g->t, gt_likely(p != NULL) ? kind : GT_ENQ_GLOBAL);
 }
 
 void gt_ready(struct gt_g *g, bool next)
@@ -165,7 +167,7 @@ void gt_inject(struct gt_m *m, struct gt_tasks *list)
 }
 
 /* ---- yield, preemption at a checkpoint ------------------------------------------------ */
-static void stop_running(struct gt_m *m, enum gt_stop_reason why, enum gt_enqueue_kind kind)
+GT_HOT void stop_running(struct gt_m *m, enum gt_stop_reason why, enum gt_enqueue_kind kind)
 {
     struct gt_g *g = gt_m_g(m);
     gt_tok tok = gt_trace_acquire(m);
@@ -181,7 +183,7 @@ static void yield_on_system(void *arg)
 {
     struct gt_m *m = on_system(arg);
     stop_running(m, GT_STOP_YIELD, GT_ENQ_YIELD);
-    gt_schedule(m);
+    gt_next(m);
 }
 
 static void preempted_on_system(void *arg)
@@ -189,7 +191,7 @@ static void preempted_on_system(void *arg)
     struct gt_m *m = on_system(arg);
     gt_bump(&gt_m_p(m)->count.preempted, 1u);
     stop_running(m, GT_STOP_PREEMPTED, GT_ENQ_PREEMPTED);
-    gt_schedule(m);
+    gt_next(m);
 }
 
 void gt_yield(void)
@@ -220,7 +222,10 @@ void gt_checkpoint_slow(void)
 }
 
 /* ---- birth -------------------------------------------------------------------------------- */
-/* Scheduler-independent: a stack of dead Gs per P, and a global one behind a lock. */
+/*
+ * Dead Gs: a list per P, and one per node behind a lock. A G goes back to the node of its
+ * stack, wherever it died, so that who spawns gets memory of its own node.
+ */
 static void push(struct gt_g **list, struct gt_g *g)
 {
     g->t.link = *list ? &(*list)->t : NULL;
@@ -235,16 +240,24 @@ static struct gt_g *pop(struct gt_g **list)
     return g;
 }
 
+/* gfree_lock held. */
+static void put_node(struct gt_runtime *rt, struct gt_g *g)
+{
+    struct gt_gfree *f = &rt->gfree[g->t.node];
+    push(&f->head, g);
+    gt_store_relaxed(&f->any, 1u);
+}
+
 /* One for the caller and a handful for its P. */
-static struct gt_g *gfree_get_global(struct gt_runtime *rt, struct gt_p *p)
+static struct gt_g *gfree_get_global(struct gt_runtime *rt, struct gt_gfree *f, struct gt_p *p)
 {
     gt_lock(&rt->gfree_lock);
-    struct gt_g *g = pop(&rt->gfree);
-    for (struct gt_g *f; p && p->ngfree < GFREE_LOCAL_MAX / 2 && (f = pop(&rt->gfree)) != NULL;) {
-        push(&p->gfree, f);
+    struct gt_g *g = pop(&f->head);
+    for (struct gt_g *d; p && p->ngfree < GFREE_LOCAL_MAX / 2 && (d = pop(&f->head)) != NULL;) {
+        push(&p->gfree, d);
         p->ngfree++;
     }
-    gt_store_relaxed(&rt->any_gfree, rt->gfree != NULL);
+    gt_store_relaxed(&f->any, f->head != NULL);
     gt_unlock(&rt->gfree_lock);
     return g;
 }
@@ -255,39 +268,38 @@ static struct gt_g *gfree_get(struct gt_runtime *rt, struct gt_p *p)
         p->ngfree--;
         return pop(&p->gfree);
     }
-    if (gt_load_relaxed(&rt->any_gfree) == 0) /* stale at worst: we make a new one */
+    struct gt_gfree *f = &rt->gfree[p ? p->t.node : 0];
+    if (gt_load_relaxed(&f->any) == 0) /* stale at worst: we make a new one */
         return NULL;
-    return gfree_get_global(rt, p);
+    return gfree_get_global(rt, f, p);
 }
 
 /* Half of a full local list goes with it, so that the lock is taken rarely. */
 static void gfree_put_global(struct gt_runtime *rt, struct gt_p *p, struct gt_g *g)
 {
     gt_lock(&rt->gfree_lock);
-    push(&rt->gfree, g);
+    put_node(rt, g);
     while (p && p->ngfree > GFREE_LOCAL_MAX / 2) {
-        push(&rt->gfree, pop(&p->gfree));
+        put_node(rt, pop(&p->gfree));
         p->ngfree--;
     }
-    gt_store_relaxed(&rt->any_gfree, 1u);
     gt_unlock(&rt->gfree_lock);
 }
 
-/* A P dies: what it kept serves the others. */
+/* A P dies: what it kept serves the others of its node. */
 void gt_gfree_flush(struct gt_runtime *rt, struct gt_p *p)
 {
     gt_lock(&rt->gfree_lock);
     while (p->gfree)
-        push(&rt->gfree, pop(&p->gfree));
+        put_node(rt, pop(&p->gfree));
     p->ngfree = 0;
-    gt_store_relaxed(&rt->any_gfree, rt->gfree != NULL);
     gt_unlock(&rt->gfree_lock);
 }
 
 void gt_g_free(struct gt_m *m, struct gt_g *g)
 {
     struct gt_p *p = gt_m_p(m);
-    if (gt_unlikely(!p || p->ngfree >= GFREE_LOCAL_MAX)) {
+    if (gt_unlikely(!p || p->ngfree >= GFREE_LOCAL_MAX || g->t.node != p->t.node)) {
         gfree_put_global(m->rt, p, g);
         return;
     }
@@ -295,7 +307,16 @@ void gt_g_free(struct gt_m *m, struct gt_g *g)
     p->ngfree++;
 }
 
-/* A new struct with a stack, on the list of all Gs for ever. NULL: *err says why. */
+/* Once per runtime: what the caller of go() cannot tell from -ENOMEM. */
+static void say_no_stack(struct gt_runtime *rt, int rc)
+{
+    uint32_t no = 0;
+    if (gt_cas_relaxed(&rt->said_no_stack, &no, 1u))
+        gt_warn(rt, "no goroutine beyond %llu: %s", (unsigned long long)gt_load_relaxed(&rt->n_gs),
+                gt_stacks_error(rc));
+}
+
+/* A new struct with a stack, on the list of all Gs for ever. NULL: *err is -ENOMEM. */
 static struct gt_g *g_make(struct gt_runtime *rt, int32_t node, int *err)
 {
     size_t state = rt->sched->g_state + rt->tracer->g_state;
@@ -306,7 +327,7 @@ static struct gt_g *g_make(struct gt_runtime *rt, int32_t node, int *err)
     int rc = gt_stack_get(rt->stacks, node, &g->stack);
     if (rc != 0) {
         gt_free(rt->arena, g, sizeof *g + state);
-        *err = rc;
+        say_no_stack(rt, rc);
         return NULL;
     }
     char *extra = (char *)(g + 1);
@@ -451,7 +472,7 @@ static void exit_on_system(void *arg)
         gt_p_handoff(m, gt_p_release(m, GT_P_IDLE));
         gt_m_exit(m);
     }
-    gt_schedule(m);
+    gt_next(m);
 }
 
 void gt_exit(void)

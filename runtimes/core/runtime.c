@@ -84,7 +84,8 @@ static int make_states(struct gt_runtime *rt)
     rt->sched_state = gt_alloc(rt->arena, rt->sched->runtime_state + 1u, -1);
     rt->tracer_state = gt_alloc(rt->arena, rt->tracer->runtime_state + 1u, -1);
     rt->node_state = gt_alloc(rt->arena, (size_t)nodes * sizeof(void *), -1);
-    if (!rt->sched_state || !rt->tracer_state || !rt->node_state)
+    rt->gfree = gt_alloc(rt->arena, (size_t)nodes * sizeof *rt->gfree, -1);
+    if (!rt->sched_state || !rt->tracer_state || !rt->node_state || !rt->gfree)
         return -ENOMEM;
     for (int32_t i = 0; i < nodes; i++) {
         rt->node_state[i] = gt_alloc(rt->arena, rt->sched->node_state + 1u, i);
@@ -340,6 +341,10 @@ static bool wait_all_left(struct gt_runtime *rt)
 
 static void join_threads(struct gt_runtime *rt)
 {
+    /* Sysmon first: it may still be starting an M. */
+    if (rt->sysmon_started)
+        gt_thread_join(&rt->sysmon_thread);
+    rt->sysmon_started = false;
     gt_lock(&rt->sched_lock);
     struct gt_m *m = rt->all_ms;
     gt_unlock(&rt->sched_lock);
@@ -359,9 +364,6 @@ static void join_threads(struct gt_runtime *rt)
         m->idle_next = rt->free_ms;
         rt->free_ms = m;
     }
-    if (rt->sysmon_started)
-        gt_thread_join(&rt->sysmon_thread);
-    rt->sysmon_started = false;
 }
 
 /* No M runs: Gs that were left where they stood end here. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The status words of Gs and Ps: every change goes through here.
+ * The status words of Gs and Ps: every change goes through here, or through the two hot
+ * ones that core.h inlines (gt_g_from_running, gt_g_change).
  *
  * Invariants (with I2, I3, I4 of core.h):
  *   I1 A status word changes by one atomic write, and its version grows by one with it.
@@ -15,13 +16,7 @@
  */
 #include "core/core.h"
 
-/* Status, scan bit and lost-P mark are below the version. */
-static uint64_t next_word(uint64_t w, unsigned to)
-{
-    return ((w & ~(GT_STATUS_VERSION_ONE - 1)) | to) + GT_STATUS_VERSION_ONE;
-}
-
-static void wrong_status(struct gt_runtime *rt, const char *what, uint64_t id, uint64_t w,
+GT_NORETURN static void wrong_status(struct gt_runtime *rt, const char *what, uint64_t id, uint64_t w,
                          unsigned want)
 {
     gt_throw(rt, "%s %llu: status is %u%s (version %llu), expected %u", what,
@@ -35,38 +30,28 @@ static void journal_g(struct gt_m *m, struct gt_g *g, uint64_t w, gt_tok tok, un
                    gt_load_relaxed(&g->t.wait_reason));
 }
 
-/*
- * No compare-and-swap: while a G is Running nobody else writes its word (I2 of core.h),
- * since the scan bit is never put on Running.
- */
-void gt_g_from_running(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to)
+void gt_g_wrong_status(struct gt_m *m, struct gt_g *g, unsigned want)
 {
-    uint64_t w = gt_load_relaxed(&g->t.status);
-#if GT_CHECKS
-    if (gt_unlikely((w & (GT_STATUS_MASK | GT_STATUS_SCAN)) != GT_G_RUNNING))
-        wrong_status(m->rt, "goroutine", g->t.id, w, GT_G_RUNNING);
-#endif
-    w = next_word(w, to);
-    journal_g(m, g, w, tok, GT_G_RUNNING);
-    gt_store_release(&g->t.status, w); /* pair: gstatus */
+    wrong_status(m->rt, "goroutine", g->t.id, gt_load_relaxed(&g->t.status), want);
 }
 
-void gt_g_change(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from,
-                 enum gt_gstatus to)
+/* Somebody holds the scan bit, or the status is not what the caller says. */
+void gt_g_change_slow(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from,
+                      enum gt_gstatus to)
 {
     uint64_t w = gt_load_relaxed(&g->t.status);
     for (;;) {
-        if (gt_unlikely(w & GT_STATUS_SCAN)) {
+        if (w & GT_STATUS_SCAN) {
             gt_await(&g->t.status,
                      !((w = gt_load_relaxed(&g->t.status)) & GT_STATUS_SCAN));
             continue;
         }
-        if (gt_unlikely(gt_status_of(w) != from))
-            wrong_status(m->rt, "goroutine", g->t.id, w, from);
-        if (gt_likely(gt_cas_acq_rel(&g->t.status, &w, next_word(w, to)))) /* pair: gstatus */
+        if (gt_status_of(w) != from)
+            gt_g_wrong_status(m, g, from);
+        if (gt_cas_acq_rel(&g->t.status, &w, gt_status_next(w, to))) /* pair: gstatus */
             break;
     }
-    journal_g(m, g, next_word(w, to), tok, from);
+    journal_g(m, g, gt_status_next(w, to), tok, from);
 }
 
 void gt_g_change_scanned(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to)
@@ -75,7 +60,7 @@ void gt_g_change_scanned(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gst
     gt_assert(m->rt, (w & GT_STATUS_SCAN) != 0);
     gt_assert(m->rt, gt_load_relaxed(&g->t.scan_holder) == m->t.serial);
     unsigned from = gt_status_of(w);
-    w = next_word(w, to);
+    w = gt_status_next(w, to);
     journal_g(m, g, w, tok, from);
     gt_store_relaxed(&g->t.scan_holder, 0u);
     gt_store_release(&g->t.status, w); /* pair: gstatus */
@@ -129,10 +114,10 @@ bool gt_g_syscall_return(struct gt_m *m, struct gt_g *g, gt_tok tok)
             continue;
         }
         if (gt_unlikely(gt_status_of(w) != GT_G_SYSCALL))
-            wrong_status(m->rt, "goroutine", g->t.id, w, GT_G_SYSCALL);
+            gt_g_wrong_status(m, g, GT_G_SYSCALL);
         if (gt_unlikely(w & GT_STATUS_LOST))
             return false;
-        uint64_t n = next_word(w, GT_G_RUNNING);
+        uint64_t n = gt_status_next(w, GT_G_RUNNING);
         if (gt_likely(gt_cas_acq_rel(&g->t.status, &w, n))) { /* pair: gstatus */
             journal_g(m, g, n, tok, GT_G_SYSCALL);
             return true;
@@ -152,7 +137,7 @@ void gt_g_scan_end_lost(struct gt_m *m, struct gt_g *g)
 
 void gt_g_to_syscall_lost(struct gt_m *m, struct gt_g *g, gt_tok tok)
 {
-    uint64_t w = next_word(gt_load_relaxed(&g->t.status), GT_G_SYSCALL) | GT_STATUS_LOST;
+    uint64_t w = gt_status_next(gt_load_relaxed(&g->t.status), GT_G_SYSCALL) | GT_STATUS_LOST;
     journal_g(m, g, w, tok, GT_G_RUNNING);
     gt_store_release(&g->t.status, w); /* pair: gstatus */
 }
@@ -161,7 +146,7 @@ void gt_p_set(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus to)
 {
     uint64_t w = gt_load_relaxed(&p->t.status);
     unsigned from = gt_status_of(w);
-    w = next_word(w, to);
+    w = gt_status_next(w, to);
     if (m)
         gt_journal_add(m, GT_J_P, (uint64_t)p->t.id, w, tok.v, from, to, 0);
     gt_store_release(&p->t.status, w); /* pair: pstatus */
@@ -172,7 +157,7 @@ bool gt_p_take(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus from,
     uint64_t w = gt_load_relaxed(&p->t.status);
     if (gt_status_of(w) != from)
         return false;
-    uint64_t n = next_word(w, to);
+    uint64_t n = gt_status_next(w, to);
     if (!gt_cas_acq_rel(&p->t.status, &w, n)) /* pair: pstatus */
         return false;
     gt_journal_add(m, GT_J_P, (uint64_t)p->t.id, n, tok.v, from, to, 0);

@@ -14,15 +14,15 @@
  *      it when fn has returned.
  *   I4 fn runs without locks, on the system stack of an M with a P, once for each time
  *      it was armed and came due before it was stopped or started anew.
- *   I5 earliest is the first `when` of the heap, 0 when empty; stored under the lock.
+ *   I5 timer_next of a P is the first `when` of the heap, 0 when empty; stored under the lock.
  *   I6 A G's own sleep timer is armed by the park function, when the G is Waiting, and
  *      fires by taking the G; after that the M does not touch it: the G may be asleep in
  *      it again.
  * Ordering:
  *   O1 What came before a start happens before fn; fn happens before the return of a stop
  *      that waited for it.
- *   O2 Who arms stores earliest, fences, and reads who polls until when; who polls stores
- *      that, fences, and reads earliest. One of the two sees the other: no timer waits
+ *   O2 Who arms stores timer_next, fences, and reads who polls until when; who polls stores
+ *      that, fences, and reads timer_next. One of the two sees the other: no timer waits
  *      behind a poll that was meant for a later one.
  * Progress: stop spins while fn runs, which must not block.
  * Limits: what is due is run in order of `when`, ties in any order; a run takes at most
@@ -42,8 +42,8 @@ struct entry {
 };
 
 struct GT_ALIGNED gt_timers {
-    gt_ai64 earliest; /* Written under lock; read by: anyone */
     struct gt_lock lock;
+    struct gt_p *p; /* whose timer_next tells the earliest */
     /* Guarded by: lock */
     struct gt_runtime *rt;
     struct entry *heap;
@@ -104,7 +104,7 @@ static void sift_down(struct gt_timers *ts, uint32_t i, struct entry e)
 
 static void publish(struct gt_timers *ts)
 {
-    gt_store_release(&ts->earliest, ts->n ? ts->heap[0].when : 0); /* pair: timers */
+    gt_store_release(&ts->p->timer_next, ts->n ? ts->heap[0].when : 0); /* pair: timers */
 }
 
 static void grow(struct gt_timers *ts)
@@ -149,6 +149,7 @@ int gt_timers_init(struct gt_p *p)
         return -ENOMEM;
     gt_lock_init(&ts->lock, GT_RANK_TIMERS);
     ts->rt = p->rt;
+    ts->p = p;
     ts->node = p->t.node;
     p->timers = ts;
     return 0;
@@ -181,7 +182,7 @@ void gt_timers_reset(struct gt_p *p)
 
 int64_t gt_timers_next(struct gt_p *p)
 {
-    return gt_load_acquire(&p->timers->earliest); /* pair: timers */
+    return gt_load_acquire(&p->timer_next); /* pair: timers */
 }
 
 int64_t gt_timers_next_all(struct gt_runtime *rt)

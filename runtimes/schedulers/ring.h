@@ -395,8 +395,8 @@ struct ring_grace {
 };
 
 /* May the thief take what stands in v's next? Begins to watch it when it may not yet
- * and nothing else is watched: with two victims, watching the last one seen would
- * restart the clock for ever. */
+ * and nothing else is watched: with several victims, watching the last one seen would
+ * restart the clock each time. */
 static inline bool ring_next_ripe(struct ring_grace *w, struct ring *v, bool victim_runs,
                                   const struct gt_os *os)
 {

@@ -40,7 +40,7 @@ for plugin in ./scheduler.so "$place/cmake/scheduler.so"; do
 done
 
 runs_on() { # PROGRAM
-  "$place/prefix/bin/$1" run --scheduler=./scheduler.so --tracer=none "$workload" >"$place/out" 2>&1 || {
+  "$place/prefix/bin/$1" stress "$workload" --scheduler=./scheduler.so --procs=1,4 >"$place/out" 2>&1 || {
     cat "$place/out"
     return 1
   }

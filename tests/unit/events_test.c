@@ -11,7 +11,7 @@
 #include "probe_tracer.h"
 
 #define WORKERS 12
-#define ROUNDS (GT_TSAN || GT_ASAN ? 300 : 1500)
+#define ROUNDS (GT_TSAN ? 1000 : GT_ASAN ? 500 : 1500)
 
 struct mix {
     struct gt_runtime *rt;

@@ -448,6 +448,10 @@ static void child_hog(void)
 static void reports(void)
 {
     static char out[65536];
+    if (GT_TSAN) {
+        skip(2, "ThreadSanitizer starts no threads in a forked child");
+        return;
+    }
     int st = in_child(child_overflow, out, sizeof out);
     ok(WIFSIGNALED(st) && strstr(out, "stack overflow") && strstr(out, "goroutine "),
        "an overflow names its goroutine and ends the process");

@@ -368,3 +368,23 @@ static bool check_yield(const struct gt_scheduler_ops *ops, struct verdict *v)
 out:
     CLOSE();
 }
+
+/* What waits in the next slots of two running Ps is stolen soon, though not at once. */
+static bool check_steal_next(const struct gt_scheduler_ops *ops, struct verdict *v)
+{
+    OPEN(3, 1, 2);
+    for (int round = 0; round < 20; round++) {
+        int64_t until = mock_nanotime() + 1000000000;
+        mock_put(m, 1, &m->g[0], GT_ENQ_NEXT);
+        mock_put(m, 2, &m->g[1], GT_ENQ_NEXT);
+        for (int n = 0; n < 2;) {
+            struct mock_g *g = mock_pick_any(m, 0);
+            DEMAND(g || m->ops->has_work(m->state, NULL), "has_work does not see a next slot");
+            DEMAND(g || mock_nanotime() < until, "lost: nobody may steal from a next slot");
+            DEMAND(!g || mock_take(g), "twice: a next slot");
+            n += g != NULL;
+        }
+    }
+out:
+    CLOSE();
+}

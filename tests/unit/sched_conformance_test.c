@@ -29,6 +29,8 @@ static const struct check checks[] = {
     {"fairness", check_fairness, 0, 0},
     {"churn", check_churn, 0, 0},
     {"park", check_park, 0, 0},
+    {"outside", check_outside, 0, 0},
+    {"steal_next", check_steal_next, GT_SCHED_STEALS, 0},
     {"steal_order", check_steal_order, GT_SCHED_NUMA | GT_SCHED_STEALS, 0},
     {"shared_order", check_shared_order, GT_SCHED_NUMA | GT_SCHED_STEALS, 0},
     {"no_stealing", check_no_stealing, GT_SCHED_NUMA, GT_SCHED_STEALS},

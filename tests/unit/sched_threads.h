@@ -163,12 +163,14 @@ out:
 }
 
 static bool churn_once(const struct gt_scheduler_ops *ops, int32_t threads, uint32_t gs,
-                       uint64_t ops_all, uint64_t *stolen, struct verdict *v)
+                       uint64_t ops_all, bool no_grace, uint64_t *stolen, struct verdict *v)
 {
     struct churner w[MOCK_PS];
     OPEN(threads, nodes_for(ops), gs);
     struct churn c = {.m = m, .ops_each = ops_all / (uint64_t)threads};
     uint64_t picks = 0;
+    for (int32_t i = 0; no_grace && i < threads; i++)
+        mock_set_status(&m->p[i], GT_P_IDLE); /* next slots may be robbed at once */
     for (uint32_t i = 0; i < gs; i++)
         mock_put(m, (int32_t)i % threads, &m->g[i], GT_ENQ_LOCAL);
     churn_threads(&c, w, threads);
@@ -189,13 +191,53 @@ out:
 static bool check_churn(const struct gt_scheduler_ops *ops, struct verdict *v)
 {
     uint64_t stolen = 0;
-    bool good = churn_once(ops, 2, 1500, 400000 / SCALE, &stolen, v) &&
-                churn_once(ops, 2, 12, 200000 / SCALE, &stolen, v) &&
-                churn_once(ops, 4, 40, 200000 / SCALE, &stolen, v) &&
-                churn_once(ops, 8, 3000, 400000 / SCALE, &stolen, v);
+    bool good = churn_once(ops, 2, 1500, 400000 / SCALE, false, &stolen, v) &&
+                churn_once(ops, 2, 12, 200000 / SCALE, false, &stolen, v) &&
+                churn_once(ops, 2, 4, 400000 / SCALE, true, &stolen, v) &&
+                churn_once(ops, 4, 40, 200000 / SCALE, false, &stolen, v) &&
+                churn_once(ops, 8, 3000, 400000 / SCALE, false, &stolen, v);
     if (good && (ops->head.flags & GT_SCHED_STEALS) && ops->stats)
         DEMAND(stolen >= 100, "inconclusive: only %llu steals", (unsigned long long)stolen);
 out:
+    return good;
+}
+
+/* ---- Gs from outside while the number of Ps changes ----------------------------------------- */
+struct outside {
+    struct mock *m;
+    gt_a32 put, stop;
+};
+
+static void *outside_run(void *arg)
+{
+    struct outside *o = arg;
+    for (uint32_t i = 0; i < o->m->n_gs && !gt_load_relaxed(&o->stop); i++) {
+        mock_put(o->m, -1, &o->m->g[i], GT_ENQ_GLOBAL);
+        gt_add_relaxed(&o->put, 1u);
+    }
+    return NULL;
+}
+
+/* The world is stopped for procs_changed, but threads without a P go on (C2). */
+static bool check_outside(const struct gt_scheduler_ops *ops, struct verdict *v)
+{
+    enum { GS = 20000 / SCALE };
+    bool good = true;
+    for (int round = 0; good && round < 10; round++) {
+        struct mock *m = mock_open(ops, 8, nodes_for(ops), GS);
+        struct outside o = {.m = m};
+        pthread_t t;
+        if (!m)
+            return false;
+        pthread_create(&t, NULL, outside_run, &o);
+        for (int32_t i = 0; gt_load_relaxed(&o.put) < GS && i < 100000; i++)
+            (void)mock_set_procs(m, i % 2 ? 8 : 1);
+        gt_store_relaxed(&o.stop, 1u);
+        pthread_join(t, NULL);
+        (void)mock_set_procs(m, 1);
+        good = demand_all_back(m, gt_load_relaxed(&o.put), v);
+        mock_close(m);
+    }
     return good;
 }
 

@@ -49,8 +49,9 @@ static void spinner(void *arg)
 static void punctual_test(void *arg)
 {
     (void)arg;
-    gt_a32 stop = {0};
+    static gt_a32 stop; /* read by the spinner, which ends some time after */
     int64_t worst = 0;
+    gt_store_relaxed(&stop, 0u);
     for (int busy = 0; busy < 2; busy++) {
         if (busy)
             expect(R->go(spinner, &stop) == 0);
@@ -231,6 +232,38 @@ static void stop_test(void *arg)
     R->wg_free(r.done);
 }
 
+/* Stop, and free, wait for a function that runs on another P. */
+static void slow_fn(void *arg)
+{
+    struct shot *s = arg;
+    gt_store_relaxed(&s->running, 1u);
+    gt_add_relaxed(&s->fired, 1u);
+    int64_t till = gt_nanotime() + 200 * GT_NS_PER_US;
+    while (gt_nanotime() < till)
+        ;
+    gt_store_relaxed(&s->running, 0u);
+}
+
+static void slow_test(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 20; i++) {
+        struct shot s = {0};
+        s.t = R->timer_new(slow_fn, &s);
+        R->timer_start(s.t, R->now() + 100 * GT_NS_PER_US, i % 2 ? GT_NS_PER_MS : 0);
+        int64_t end = R->now() + 5 * GT_NS_PER_MS; /* others run it if they can, else we do */
+        while (!gt_load_relaxed(&s.running) && R->now() < end)
+            ;
+        if (i % 3 == 0)
+            R->timer_start(s.t, R->now(), 0); /* while fn runs: pending */
+        else
+            expect(!R->timer_stop(s.t) || i % 2 || gt_load_relaxed(&s.fired) == 0);
+        expect(i % 3 == 0 || gt_load_relaxed(&s.running) == 0);
+        R->timer_free(s.t);
+        expect(gt_load_relaxed(&s.running) == 0);
+    }
+}
+
 /* Its own function frees it. */
 static void free_self(void *arg)
 {
@@ -279,7 +312,7 @@ static void move_test(void *arg)
 
 int main(void)
 {
-    plan(8 * N_PROC_COUNTS);
+    plan(9 * N_PROC_COUNTS);
     for (int i = 0; i < N_PROC_COUNTS; i++) {
         int32_t p = proc_counts[i];
         in_runtime(p, sleep_test, NULL, "sleeps are not early");
@@ -288,6 +321,7 @@ int main(void)
         in_runtime(p, chain_test, NULL, "a timer that starts itself");
         in_runtime(p, period_test, NULL, "a period");
         in_runtime(p, stop_test, NULL, "stop against fire");
+        in_runtime(p, slow_test, NULL, "stop waits for a function that runs");
         in_runtime(p, free_test, NULL, "a function that frees its timer");
         in_runtime(p, move_test, NULL, "timers of a P that dies");
     }

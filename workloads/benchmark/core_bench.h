@@ -48,7 +48,6 @@ struct gt_bench_sample {
 /* Takes a sample; false: nobody wants more. */
 typedef bool (*gt_bench_emit)(void *arg, const struct gt_bench_sample *s);
 
-struct gt_bench_row;
 struct gt_bench_cell;
 struct gt_bench_row {
     const char *name;     /* as typed */
@@ -64,11 +63,13 @@ struct gt_bench_row {
     enum gt_syscall_model syscalls;
     bool bounded;     /* also by 1.25 x (floor + cas x CAS) */
     bool once;        /* the same for all schedulers: measured in the first column only */
-    uint32_t samples; /* of each column, 0: as many as asked for */
+    bool own_runtime; /* measure() makes its runtime itself, or needs none */
+    bool fixed_n;     /* n is env->parked, not so many that a sample takes its time */
+    uint32_t samples; /* calls of measure() for each column, 0: as many as asked for */
     uint32_t param;   /* of the workload */
-    uint64_t n_max;   /* operations of a sample at most, 0: no limit */
+    /* Fills in value and what else it knows. 0 or negative errno. */
     int (*measure)(const struct gt_bench_cell *c, struct gt_bench_sample *s);
-    double (*floor_of)(const struct gt_bench_cell *c); /* in the row's unit; < 0: cannot */
+    double (*floor_of)(const struct gt_bench_cell *c); /* over c->n; < 0: cannot */
 };
 
 /* One measurement to make. */
@@ -80,6 +81,9 @@ struct gt_bench_cell {
     const struct gt_workload_ops *workload;
     uint64_t n;
     uint64_t seed;
+    gt_bench_emit emit; /* for a measure() that has more than one sample to give */
+    void *emit_arg;
+    int32_t column;
 };
 
 /* The i-th row, or NULL past the end. */

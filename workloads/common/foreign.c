@@ -5,9 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 _Static_assert(sizeof(pthread_t) <= sizeof(uint64_t), "a thread's handle fits");
 
@@ -49,11 +47,6 @@ __attribute__((noinline)) uint64_t gt_foreign_self(void)
 {
     __asm__ volatile("" ::: "memory"); /* has an effect: calls are not merged */
     return (uint64_t)pthread_self();
-}
-
-int32_t gt_foreign_tid(void)
-{
-    return (int32_t)syscall(SYS_gettid);
 }
 
 struct gt_alarm {

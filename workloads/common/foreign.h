@@ -14,8 +14,6 @@ void gt_foreign_join(struct gt_foreign *t);
 /* Tells the calling threads of the moment apart. Handles come back after a join. Never
  * cached by the compiler: a G may wake on another thread. */
 uint64_t gt_foreign_self(void);
-/* The kernel's id of the calling thread; comes back too. */
-int32_t gt_foreign_tid(void);
 
 /*
  * Calls fn(arg) on a thread of its own unless stopped within ns. fn does not return to
