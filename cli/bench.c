@@ -14,13 +14,13 @@
 #include "figures.h"
 #include "gauntlet/atomic.h"
 
-#define S               1000000000ll
-#define MS              1000000ll
-#define DEFAULT_NS      (35 * S)
-#define ROW_TIMEOUT     (GT_TSAN || GT_ASAN ? 600 * S : 120 * S)
-#define STOP_TIMEOUT    (5 * S)
-#define SAMPLE_MIN      (1 * MS)
-#define SAMPLE_MAX      (50 * MS)
+#define S 1000000000ll
+#define MS 1000000ll
+#define DEFAULT_NS (35 * S)
+#define ROW_TIMEOUT (GT_TSAN || GT_ASAN ? 600 * S : 120 * S)
+#define STOP_TIMEOUT (5 * S)
+#define SAMPLE_MIN (1 * MS)
+#define SAMPLE_MAX (50 * MS)
 enum { ROWS_MAX = 64, REPETITIONS = 11, PARKED = 100000, MILLION = 1000000 };
 
 struct bench {
@@ -109,8 +109,8 @@ static int64_t sample_time(const struct bench *b, int64_t all)
     int64_t samples = 0;
     for (uint32_t i = 0; i < b->n_rows; i++)
         if (!b->rows[i].row->fixed_n)
-            samples += (b->env.repetitions + 4) *
-                       (b->rows[i].row->once ? 2 : b->env.n_schedulers + 2);
+            samples +=
+                (b->env.repetitions + 4) * (b->rows[i].row->once ? 2 : b->env.n_schedulers + 2);
     int64_t each = samples ? all / samples : SAMPLE_MAX;
     return each < SAMPLE_MIN ? SAMPLE_MIN : each > SAMPLE_MAX ? SAMPLE_MAX : each;
 }
@@ -119,9 +119,10 @@ static void fill_env(struct bench *b)
 {
     choose_schedulers(b);
     b->env.ops = b->o.runtime;
-    b->env.tracer = b->o.n_tracers ? b->o.tracers[0]
-                                   : (const void *)gt_plugin_builtin(GT_MAGIC_TRACER, 0);
+    b->env.tracer =
+        b->o.n_tracers ? b->o.tracers[0] : (const void *)gt_plugin_builtin(GT_MAGIC_TRACER, 0);
     b->env.bind = b->o.bind;
+    b->env.bind_free = !b->o.bind_given;
     b->env.seed = b->o.seed;
     b->env.repetitions = b->o.repetitions ? b->o.repetitions : REPETITIONS;
     b->env.parked = b->o.gs ? b->o.gs : b->o.million ? MILLION : PARKED;
@@ -145,8 +146,10 @@ static int prepare(struct bench *b, const struct gt_verb *v, int argc, char **ar
         return GT_EXIT_USAGE;
     }
     if (b->o.n_procs && b->n_plain == 0) {
-        gt_say(v->name, "--procs=%d: these rows say themselves how many Ps they have; it is for "
-                        "workloads without rows, such as mutex", b->o.procs[0]);
+        gt_say(v->name,
+               "--procs=%d: these rows say themselves how many Ps they have; it is for "
+               "workloads without rows, such as mutex",
+               b->o.procs[0]);
         return GT_EXIT_USAGE;
     }
     fill_env(b);

@@ -73,7 +73,6 @@ static void put_context(struct gt_json *j, const struct gt_bench_report *r)
     put_cpu(j);
     put_uint(j, "num_cpus", (uint64_t)gt_call_cpus());
     put_str(j, "tracer", r->env->tracer->head.name);
-    put_str(j, "bind", gt_bind_name(r->env->bind));
     put_uint(j, "seed", r->env->seed);
     put_uint(j, "repetitions", r->env->repetitions);
     put_uint(j, "parked", r->env->parked);
@@ -136,6 +135,9 @@ static void put_column(struct gt_json *j, const struct gt_bench_report *r,
     put_str(j, "scheduler", scheduler);
     put_str(j, "syscalls", gt_syscalls_name(f->row->syscalls));
     put_uint(j, "procs", (uint64_t)f->row->procs);
+    put_str(j, "bind", f->row->own_runtime && f->row->once
+                           ? NULL
+                           : gt_bind_name(gt_bench_bind(r->env, f->row)));
     put_uint(j, "repetitions", s->n);
     put_uint(j, "iterations", s->ops);
     put_num(j, "real_time", gt_series_median(s));

@@ -199,7 +199,8 @@ static void print_legend(const struct pen *p, const struct gt_bench_report *r)
             "~ incomplete\n+N: over the floor  Nx: times the floor  floors are measured in between,"
             " by hand\n");
     fprintf(p->f, "tracer %s, bind %s, %u repetitions, %u parked Gs, seed %" PRIu64 ", %.0f s",
-            r->env->tracer->head.name, gt_bind_name(r->env->bind), r->env->repetitions,
+            r->env->tracer->head.name,
+            r->env->bind_free ? "pu where it can" : gt_bind_name(r->env->bind), r->env->repetitions,
             r->env->parked, r->env->seed, r->seconds);
     fprintf(p->f, "%s%s%s\n", GT_ORACLE ? ", oracle build: no figure counts" : "",
             GT_ASAN || GT_TSAN || GT_DEBUG ? ", instrumented: no figure counts" : "",

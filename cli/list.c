@@ -14,19 +14,29 @@ struct flag {
     uint64_t bit;
     const char *name;
 };
-static const struct flag runtime_flags[] = {
-    {GT_RT_CHAN, "chan"},         {GT_RT_SYSCALL, "syscall"}, {GT_RT_NETPOLL, "netpoll"},
-    {GT_RT_TIMERS, "timers"},     {GT_RT_PROCS, "procs"},     {GT_RT_WORLD, "world"},
-    {GT_RT_CALLBACK, "callback"}, {GT_RT_CORO, "coro"},       {GT_RT_TRACE, "trace"},
-    {GT_RT_GC, "gc"},             {GT_RT_PREEMPT, "preempt"}, {GT_RT_PARK, "park"},
-    {GT_RT_SUBPROCESS, "subprocess"}, {0, NULL}};
+static const struct flag runtime_flags[] = {{GT_RT_CHAN, "chan"},
+                                            {GT_RT_SYSCALL, "syscall"},
+                                            {GT_RT_NETPOLL, "netpoll"},
+                                            {GT_RT_TIMERS, "timers"},
+                                            {GT_RT_PROCS, "procs"},
+                                            {GT_RT_WORLD, "world"},
+                                            {GT_RT_CALLBACK, "callback"},
+                                            {GT_RT_CORO, "coro"},
+                                            {GT_RT_TRACE, "trace"},
+                                            {GT_RT_GC, "gc"},
+                                            {GT_RT_PREEMPT, "preempt"},
+                                            {GT_RT_PARK, "park"},
+                                            {GT_RT_SUBPROCESS, "subprocess"},
+                                            {0, NULL}};
 static const struct flag scheduler_flags[] = {
     {GT_SCHED_STEALS, "steals"}, {GT_SCHED_NUMA, "numa"}, {GT_SCHED_FIFO, "fifo"}, {0, NULL}};
-static const struct flag tracer_flags[] = {
-    {GT_TRACER_GENERATIONS, "generations"}, {GT_TRACER_STOPS_WORLD, "stops-world"},
-    {GT_TRACER_STACKS, "stacks"},           {GT_TRACER_FLIGHT, "flight"},
-    {GT_TRACER_CHECKABLE, "checkable"},     {GT_TRACER_NULL, "null"},
-    {0, NULL}};
+static const struct flag tracer_flags[] = {{GT_TRACER_GENERATIONS, "generations"},
+                                           {GT_TRACER_STOPS_WORLD, "stops-world"},
+                                           {GT_TRACER_STACKS, "stacks"},
+                                           {GT_TRACER_FLIGHT, "flight"},
+                                           {GT_TRACER_CHECKABLE, "checkable"},
+                                           {GT_TRACER_NULL, "null"},
+                                           {0, NULL}};
 
 struct item {
     const char *name, *summary;
@@ -79,8 +89,10 @@ static const struct kind {
     const char *plural;
     bool (*item)(size_t i, struct item *it);
 } kinds[] = {
-    {"runtimes", runtime_item}, {"schedulers", scheduler_item}, {"tracers", tracer_item},
-    {"workloads", workload_item}, {"stress", no_item}, {"faults", no_item}, {"bench", bench_item},
+    {"runtimes", runtime_item}, {"schedulers", scheduler_item},
+    {"tracers", tracer_item},   {"workloads", workload_item},
+    {"stress", no_item},        {"faults", no_item},
+    {"bench", bench_item},
 };
 #define N_KINDS (sizeof kinds / sizeof kinds[0])
 
@@ -174,8 +186,10 @@ static int run(const struct gt_verb *v, int argc, char **argv)
         return GT_EXIT_USAGE;
     }
     if (o.n_args == 1 && !only) {
-        gt_say(v->name, "'%s' is no kind: use runtimes, schedulers, tracers, workloads, stress, "
-                        "faults or bench", o.args[0]);
+        gt_say(v->name,
+               "'%s' is no kind: use runtimes, schedulers, tracers, workloads, stress, "
+               "faults or bench",
+               o.args[0]);
         return GT_EXIT_USAGE;
     }
     return list(&o, only);

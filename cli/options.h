@@ -37,12 +37,12 @@ struct gt_options {
     int32_t procs[GT_LIST_MAX];
     uint32_t n_schedulers, n_tracers, n_syscalls, n_procs; /* 0: not given */
     enum gt_bind bind;
-    int64_t duration_ns; /* 0: not given */
-    uint64_t seed;       /* drawn when not given */
-    uint64_t ops;        /* 0: not given */
-    uint32_t gs;         /* 0: not given */
+    int64_t duration_ns;  /* 0: not given */
+    uint64_t seed;        /* drawn when not given */
+    uint64_t ops;         /* 0: not given */
+    uint32_t gs;          /* 0: not given */
     uint32_t repetitions; /* 0: not given */
-    const char *out;     /* NULL: not given */
+    const char *out;      /* NULL: not given */
     bool bind_given, json, million;
     char **args; /* what is no option, in order; points into argv */
     int n_args;

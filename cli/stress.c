@@ -19,10 +19,10 @@
 #include "gauntlet/tracer.h"
 #include "options.h"
 
-#define S                1000000000ll
-#define CELL_TIMEOUT     (GT_TSAN || GT_ASAN ? 600 * S : 60 * S)
-#define AFTER_TIMEOUT    (5 * S) /* for the dump */
-#define WORKLOADS_MAX    64
+#define S 1000000000ll
+#define CELL_TIMEOUT (GT_TSAN || GT_ASAN ? 600 * S : 60 * S)
+#define AFTER_TIMEOUT (5 * S) /* for the dump */
+#define WORKLOADS_MAX 64
 
 struct plan {
     struct gt_options o;
@@ -37,7 +37,7 @@ struct plan {
 /* What a child reports: the first cell that failed, or the sum of all. */
 struct report {
     struct gt_cell_outcome outcome;
-    uint64_t seed;   /* of the outcome's round */
+    uint64_t seed; /* of the outcome's round */
     uint64_t rounds, ops;
     int64_t ns;
 };
@@ -90,8 +90,8 @@ static int make_plan(struct plan *p, const struct gt_verb *v, int argc, char **a
         return GT_EXIT_USAGE;
     }
     fill_in(&p->o);
-    p->n_cells = p->n_workloads * p->o.n_schedulers * p->o.n_tracers * p->o.n_syscalls *
-                 p->o.n_procs;
+    p->n_cells =
+        p->n_workloads * p->o.n_schedulers * p->o.n_tracers * p->o.n_syscalls * p->o.n_procs;
     return GT_EXIT_OK;
 }
 

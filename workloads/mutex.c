@@ -71,8 +71,8 @@ static int run(const struct gt_workload_params *p, struct gt_workload_result *r)
 }
 
 const struct gt_workload_ops gt_workload_mutex = {
-    .head = GT_PLUGIN_HEAD(GT_MAGIC_WORKLOAD, struct gt_workload_ops, "mutex",
-                           "many Gs, one lock", 0),
+    .head =
+        GT_PLUGIN_HEAD(GT_MAGIC_WORKLOAD, struct gt_workload_ops, "mutex", "many Gs, one lock", 0),
     .unit = "lock+unlock",
     .checks = "a plain counter, and two plain fields that agree whenever the lock is taken",
     .quick_n = 50000,

@@ -92,8 +92,7 @@ static void work(void *arg)
 }
 
 /* Returns 0 or what set_procs gave. */
-static int churn(const struct gt_workload_params *p, uint32_t changes,
-                 struct gt_workload_result *r)
+static int churn(const struct gt_workload_params *p, uint32_t changes, struct gt_workload_result *r)
 {
     struct gt_rng rng = gt_rng_make(p->seed, 1u << 20);
     uint32_t most = p->param ? p->param : 4u * (uint32_t)gt_call_cpus();

@@ -26,8 +26,7 @@ static void child_one(void *arg)
     c->ops->ready(c->parent);
 }
 
-static int one_by_one(const struct gt_workload_params *p, uint64_t n,
-                      struct gt_workload_result *r)
+static int one_by_one(const struct gt_workload_params *p, uint64_t n, struct gt_workload_result *r)
 {
     const struct gt_runtime_ops *ops = p->ops;
     struct gt_g *self = ops->self();
@@ -76,8 +75,7 @@ static void check_batch(const struct child *c, uint32_t k, struct gt_workload_re
     gt_workload_check(r, wrong == 0, "%u of %u children left no result", wrong, k);
 }
 
-static int by_thousand(const struct gt_workload_params *p, uint64_t n,
-                       struct gt_workload_result *r)
+static int by_thousand(const struct gt_workload_params *p, uint64_t n, struct gt_workload_result *r)
 {
     uint32_t k = gt_team_size(p, BATCH, 1, 1);
     struct child *c = calloc(k, sizeof *c);

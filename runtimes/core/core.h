@@ -94,10 +94,11 @@ struct gt_g {
     bool async_ok;         /* opted in to preemption by signal */
     struct gt_m *lockedm;  /* locked to this M */
     uint32_t lock_depth;   /* lock_thread nesting */
-    uint32_t syscall_tick; /* of its P at syscall entry */
+    uintptr_t syscall_fp, syscall_pc; /* where it entered its system call: the walk starts there */
+    uint32_t callback_depth; /* called back from inside a system call */
 
     /* Set by others. */
-    gt_a32 preempt_stop; /* a suspender waits: park as Preempted at the next checkpoint */
+    gt_a32 preempt_stop; /* tag of the running stretch that a suspender waits to end, 0 none */
     gt_a32 permit;       /* ready() before park() */
     gt_a32 select_done;  /* select: the first to swap 0 -> 1 wakes it */
 
@@ -124,8 +125,11 @@ struct gt_m {
     /* Written by: this M. */
     uint32_t locks; /* > 0: pinned */
     bool spinning;
+    bool suspend_pretends; /* the outermost gt_suspend_g models this G as waiting */
+    uint32_t suspends;     /* Gs held by their scan bits through gt_suspend_g */
     bool extra;       /* lent to foreign threads */
     struct gt_m *async_saved; /* lockedm of a G stopped in the handler */
+    struct gt_ctx async_ctx;  /* and its context as it was */
     struct gt_p *bound_to; /* whose place the thread is bound to */
     char bind_error[96];
     void *sys_top;    /* top of the system stack while a G runs */
@@ -138,6 +142,7 @@ struct gt_m {
     uint32_t syscall_tick; /* and its tick */
     uint64_t rng;
     struct gt_altstack altstack;
+    uint64_t signal_mask; /* of the thread before it became an M */
     struct gt_thread thread;
     bool has_thread;
 
@@ -161,7 +166,8 @@ struct gt_m {
     uint32_t nheld;
 #endif
 #if GT_ORACLE
-    struct gt_journal journal;
+    struct gt_journal journal; /* Guarded by: journal_lock */
+    struct gt_spin journal_lock;
     gt_a64 transitions;
 #endif
 };
@@ -263,7 +269,9 @@ struct gt_runtime {
     int32_t safe_wait;
     struct gt_note safe_note;
     bool sysmon_waits;
+    bool sysmon_polls; /* it may have Gs in its hands */
     struct gt_note sysmon_note;
+    bool open;           /* a run has begun: callbacks may come, a deadlock may be found */
     int32_t in_callback; /* foreign threads inside */
     int32_t expected_callbacks;
 
@@ -304,7 +312,7 @@ struct gt_runtime {
     bool unusable; /* threads stayed inside at the end of a run */
     struct gt_m *boot_m;   /* stands in for an M on the thread in run() */
     struct gt_m *sysmon_m;
-    struct gt_m *free_ms; /* for the next run, by idle_next. Guarded by: sched_lock */
+    struct gt_m *free_ms; /* whose thread has left, by idle_next. Guarded by: sched_lock */
     uint64_t dropped;     /* Gs alive when a run ended */
 
     /* One run. */
@@ -378,10 +386,12 @@ static inline struct gt_m *gt_pin(void)
 {
     struct gt_m *m = gt_tls_m();
     m->locks++;
+    gt_signal_fence(); /* what is read after the pin stays after it */
     return m;
 }
 static inline void gt_unpin(struct gt_m *m)
 {
+    gt_signal_fence();
     m->locks--;
 }
 
@@ -391,6 +401,7 @@ gt_tok gt_trace_acquire_slow(struct gt_m *m);
 static inline __attribute__((always_inline)) gt_tok gt_trace_acquire(struct gt_m *m)
 {
     m->locks++;
+    gt_signal_fence();
     if (gt_likely(gt_load_relaxed(&m->rt->trace_on) == 0))
         return gt_tok_off();
     return gt_trace_acquire_slow(m);
@@ -399,6 +410,7 @@ static inline __attribute__((always_inline)) void gt_trace_release(struct gt_m *
 {
     if (gt_unlikely(gt_tok_on(t)))
         m->rt->tracer->release(m->rt->tracer_state, &m->t, t);
+    gt_signal_fence();
     m->locks--;
 }
 /* Emits event `op` inside section `tok`; extra arguments follow. Missing ops are the
@@ -465,6 +477,8 @@ void gt_m_stop_locked(struct gt_m *m);
 void gt_m_start_locked(struct gt_m *m, struct gt_g *g);
 GT_NORETURN void gt_m_exit(struct gt_m *m);
 struct gt_m *gt_m_alloc(struct gt_runtime *rt);
+/* m's locked G has ended: the thread may carry what the G did to it and ends too. */
+GT_NORETURN void gt_m_end_locked(struct gt_m *m);
 void gt_m_set_lockedg(struct gt_m *m, struct gt_g *g); /* NULL: unlocked */
 void gt_m_init_thread(struct gt_m *m);
 void gt_m_fini_thread(struct gt_m *m);
@@ -473,6 +487,9 @@ void gt_p_acquire(struct gt_m *m, struct gt_p *p); /* Idle -> Running, ProcStart
 struct gt_p *gt_p_release(struct gt_m *m, enum gt_pstatus to);
 void gt_p_wire(struct gt_m *m, struct gt_p *p);
 void gt_p_bind(struct gt_m *m, struct gt_p *p); /* the calling thread goes to p's place */
+/* Scheduler lock held, p Idle in m's hands: a stopper or a safe-point round may want it.
+ * true: the stopper took it. */
+bool gt_p_stopper_takes(struct gt_m *m, struct gt_p *p);
 void gt_p_handoff(struct gt_m *m, struct gt_p *p);
 struct gt_p *gt_p_idle_get(struct gt_runtime *rt, int32_t near); /* sched_lock held */
 struct gt_p *gt_p_idle_take(struct gt_runtime *rt, int32_t id);  /* this one, if idle */
@@ -608,6 +625,12 @@ GT_NORETURN void gt_g_wrong_status(struct gt_m *m, struct gt_g *g, unsigned want
 void gt_g_change_slow(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from,
                       enum gt_gstatus to);
 
+/* What a suspender leaves in preempt_stop: which stretch of running it means. Never 0. */
+static inline uint32_t gt_stop_tag(uint64_t word)
+{
+    return (uint32_t)(gt_status_version(word) << 1) | 1u;
+}
+
 /* G leaves Running: by its own M. No compare-and-swap: while a G is Running nobody else
  * writes its word (I2), since the scan bit is never put on Running. */
 static inline __attribute__((always_inline)) void
@@ -646,8 +669,8 @@ void gt_g_scan_end(struct gt_m *m, struct gt_g *g);
 bool gt_g_syscall_return(struct gt_m *m, struct gt_g *g, gt_tok tok);
 /* Gives the scan bit of a Syscall G back and marks that its M's P is gone. */
 void gt_g_scan_end_lost(struct gt_m *m, struct gt_g *g);
-/* Running -> Syscall with the P already given up. */
-void gt_g_to_syscall_lost(struct gt_m *m, struct gt_g *g, gt_tok tok);
+/* Running or Dead -> Syscall without a P that could be taken. */
+void gt_g_to_syscall_lost(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from);
 /* P changes by its owner, or under the lock that guards it (I4). */
 void gt_p_set(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus to);
 /* P is taken out of `from` by whoever is first. */

@@ -139,6 +139,8 @@ void gt_coro_finish(void *arg)
     if (direct)
         go_on_as(m, to);
     gt_ready(to, true);
+    if (m->lockedg == from)
+        gt_m_end_locked(m);
     gt_schedule(m);
 }
 

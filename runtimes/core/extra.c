@@ -16,7 +16,8 @@
  *      its P attached would let another thread with the same id appear to own two.)
  *   I4 The leaving thread is flushed from the tracer's view under the scheduler lock (I3
  *      of m.c, seed 004): the M may come back under another thread id.
- * Limits: not from a signal handler. The callback must return; gt exit() inside is fatal.
+ * Limits: not from a signal handler. The callback must return; gt exit() inside is fatal. A
+ * thread that is inside a callback of runtime A and of runtime B must not call back into A.
  */
 #include <errno.h>
 
@@ -45,7 +46,7 @@ static struct gt_m *make_extra(struct gt_runtime *rt, int *err)
 static struct gt_m *borrow(struct gt_runtime *rt, int *err)
 {
     gt_lock(&rt->sched_lock);
-    bool open = gt_load_relaxed(&rt->run_status) == 1 && gt_load_relaxed(&rt->exiting) == 0;
+    bool open = rt->open && gt_load_relaxed(&rt->exiting) == 0;
     if (open)
         rt->in_callback++;
     gt_unlock(&rt->sched_lock);
@@ -123,7 +124,9 @@ static void arrive(void *arg)
         m->rt->tracer->g_born(m->rt->tracer_state, &g->t);
     gt_tok tok = gt_trace_acquire(m);
     gt_store_relaxed(&g->m, m);
-    gt_g_change(m, g, tok, GT_G_DEAD, GT_G_SYSCALL);
+    /* With the lost mark: a thief that remembers this G from its last call on some P must
+     * not take that P while this M gets it. */
+    gt_g_to_syscall_lost(m, g, tok, GT_G_DEAD);
     GT_EMIT(m, tok, go_create_syscall, &g->t);
     m->t.g = &g->t;
     gt_trace_release(m, tok);
@@ -148,6 +151,11 @@ static void prepare(struct gt_m *m, struct call *c)
     gt_ctx_make(&g->ctx, g->stack.hi, callback_entry, g);
     m->oldp = NULL;
     m->lockedg = g;
+    m->nextp = NULL;
+    gt_note_clear(&m->park); /* an end of a run may have woken it while it was leaving */
+    gt_lock(&rt->sched_lock);
+    m->t.serial = ++rt->m_serial; /* another thread */
+    gt_unlock(&rt->sched_lock);
 }
 
 static int from_foreign_thread(struct gt_runtime *rt, struct call *c)
@@ -161,6 +169,7 @@ static int from_foreign_thread(struct gt_runtime *rt, struct call *c)
     gt_m_init_thread(m);
     gt_m_enter(m, arrive);
     bool done = gt_g_status(m->extra_g) == GT_G_DEAD;
+    gt_add_relaxed(&rt->count.callbacks, 1u); /* before the runtime may be gone */
     if (done)
         give_back(m);
     else { /* the runtime ended under the callback: M and G are not used again */
@@ -168,7 +177,6 @@ static int from_foreign_thread(struct gt_runtime *rt, struct call *c)
         gt_callback_left(rt);
     }
     gt_tls_set_m(outer);
-    gt_add_relaxed(&rt->count.callbacks, 1u);
     return done ? 0 : -ESHUTDOWN;
 }
 
@@ -184,7 +192,9 @@ int gt_callback(struct gt_runtime *rt, gt_fn fn, void *arg)
         /* Called out through a system call, now called back: the same G goes on. */
         gt_thread_lock();
         gt_syscall_exit();
+        g->callback_depth++;
         fn(arg);
+        g->callback_depth--;
         gt_syscall_enter();
         gt_thread_unlock();
         return 0;

@@ -25,7 +25,8 @@ static int op_go(gt_fn fn, void *arg)
 
 static void op_exit(void)
 {
-    if (gt_m_g(gt_tls_m())->flags & GT_GF_EXTRA)
+    struct gt_g *g = gt_m_g(gt_tls_m());
+    if ((g->flags & GT_GF_EXTRA) || g->callback_depth > 0)
         gt_throw(self_rt(), "exit inside a callback: return from it instead");
     gt_exit();
 }
@@ -41,12 +42,12 @@ static struct gt_g *op_self(void)
 }
 
 /*
- * permit: 0 none, 1 given, 2 the G is parked for it. The swap decides who came first:
+ * permit: none, given, or the G is parked for it. The swaps decide who came first:
  *
  *      G parks                             M2: ready(G)
  *      Running -> Waiting
- *      cas(permit 0 -> 2)            |     swap(permit, 1)
- *        failed: 1 was given, go on          was 2: permit := 0, make it runnable
+ *      cas(none -> parked)           |     cas(none -> given)
+ *        failed: take it, go on              failed, parked: cas(parked -> none), ready
  */
 #define PERMIT_NONE 0u
 #define PERMIT_GIVEN 1u
@@ -58,7 +59,7 @@ static bool park_commit(struct gt_g *g, void *arg)
     uint32_t none = PERMIT_NONE;
     if (gt_cas_acq_rel(&g->permit, &none, PERMIT_PARKED)) /* pair: permit */
         return true;
-    gt_store_relaxed(&g->permit, PERMIT_NONE);
+    (void)gt_swap_acquire(&g->permit, PERMIT_NONE); /* pair: permit */
     return false;
 }
 
@@ -74,10 +75,14 @@ static void op_park(void)
 
 static void op_ready(struct gt_g *g)
 {
-    if (gt_swap_acq_rel(&g->permit, PERMIT_GIVEN) != PERMIT_PARKED) /* pair: permit */
-        return;
-    gt_store_relaxed(&g->permit, PERMIT_NONE);
-    gt_ready(g, true);
+    uint32_t was = PERMIT_PARKED;
+    for (;;) {
+        uint32_t to = was == PERMIT_PARKED ? PERMIT_NONE : PERMIT_GIVEN;
+        if (gt_cas_acq_rel(&g->permit, &was, to)) /* pair: permit */
+            break;
+    }
+    if (was == PERMIT_PARKED)
+        gt_ready(g, true);
 }
 
 void gt_thread_lock(void)
@@ -250,12 +255,23 @@ static void op_label(const char *label)
 }
 
 /* ---- tracing ------------------------------------------------------------------------------------- */
+/* The calling G is not stopped by signal from here on. What it was. */
+static bool no_signals(void)
+{
+    bool was = gt_m_g(gt_tls_m())->async_ok;
+    op_async_preempt(false);
+    return was;
+}
+
 static int op_trace_start(const struct gt_trace_options *o)
 {
     struct gt_runtime *rt = self_rt();
     if (!rt->tracer->start || (rt->tracer->head.flags & GT_TRACER_NULL))
         return -ENOTSUP;
-    return rt->tracer->start(rt->tracer_state, o);
+    bool async = no_signals(); /* it may hold the tracer's locks */
+    int rc = rt->tracer->start(rt->tracer_state, o);
+    op_async_preempt(async);
+    return rc;
 }
 
 static int op_trace_stop(void)
@@ -263,7 +279,10 @@ static int op_trace_stop(void)
     struct gt_runtime *rt = self_rt();
     if (!rt->tracer->stop || (rt->tracer->head.flags & GT_TRACER_NULL))
         return -ENOTSUP;
-    return rt->tracer->stop(rt->tracer_state);
+    bool async = no_signals();
+    int rc = rt->tracer->stop(rt->tracer_state);
+    op_async_preempt(async);
+    return rc;
 }
 
 #define GMP_FLAGS                                                                                  \

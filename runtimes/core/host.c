@@ -239,10 +239,18 @@ static const gt_a32 *exiting_syscall(const struct gt_tracer_host *h)
     return &h->rt->exiting_syscall;
 }
 
-/* Does the calling M own g's stack: is it its own G, or does it hold the scan bit? */
+/* Does the calling M own g's stack: does it hold the scan bit, or is it its own G and
+ * still in a status that owns the stack? (Between the change out of Running and the loss
+ * of the current G it no longer is: seed 003.) */
 static bool owns_stack(struct gt_m *m, struct gt_g *g)
 {
-    return m->t.g == &g->t || gt_load_relaxed(&g->t.scan_holder) == m->t.serial;
+    if (gt_load_relaxed(&g->t.scan_holder) == m->t.serial)
+        return true;
+    enum gt_gstatus s = gt_g_status(g);
+    return m->t.g == &g->t &&
+           (s == GT_G_RUNNING || s == GT_G_SYSCALL ||
+            (s == GT_G_WAITING &&
+             gt_load_relaxed(&g->t.wait_reason) >= GT_WAIT_RUNNING_FIRST));
 }
 
 /* Frames lie inside the G's own stack and rise strictly; anything else ends the walk. */
@@ -254,7 +262,7 @@ static uint32_t walk(const struct gt_g *g, uintptr_t fp, uintptr_t pc, uint32_t 
     while (pc != 0 && k < n) {
         if (depth++ >= skip)
             out[k++] = pc;
-        if (fp < lo || fp + 2 * sizeof(uintptr_t) > hi || fp % sizeof(uintptr_t) != 0)
+        if (fp < lo || fp > hi - 2 * sizeof(uintptr_t) || fp % sizeof(uintptr_t) != 0)
             break;
         uintptr_t next = ((const uintptr_t *)fp)[0];
         pc = ((const uintptr_t *)fp)[1];
@@ -279,14 +287,18 @@ static uint32_t stack(const struct gt_tracer_host *h, struct gt_task *t, uint32_
     uintptr_t fp = (uintptr_t)__builtin_frame_address(0);
     if (fp >= (uintptr_t)g->stack.lo && fp < (uintptr_t)g->stack.hi)
         return walk(g, ((const uintptr_t *)fp)[0], ((const uintptr_t *)fp)[1], skip, pc, n);
+    if (gt_g_status(g) == GT_G_SYSCALL && g->syscall_pc != 0)
+        return walk(g, g->syscall_fp, g->syscall_pc, skip, pc, n);
     return walk(g, gt_ctx_fp(&g->ctx), gt_ctx_pc(&g->ctx), skip, pc, n);
 }
 
 static void wake_reader(const struct gt_tracer_host *h)
 {
     /* Busy Ps poll reader_wanted on each search; an M in the poller is called back. */
-    if (gt_load_relaxed(&h->rt->idle_ps) != 0)
+    if (gt_load_relaxed(&h->rt->idle_ps) != 0) {
         gt_netpoll_break(h->rt);
+        gt_note_wake(&h->rt->sysmon_note);
+    }
 }
 
 static int go_system(const struct gt_tracer_host *h, void (*fn)(void *), void *arg)
@@ -301,9 +313,8 @@ static bool publish_reader(struct gt_g *g, void *arg)
     return true;
 }
 
-static void park_reader(const struct gt_tracer_host *h, int64_t timeout_ns)
+static void park_reader(const struct gt_tracer_host *h)
 {
-    (void)timeout_ns; /* the scheduler loop and sysmon poll reader_wanted */
     gt_park(publish_reader, h->rt, GT_WAIT_SYSTEM);
 }
 

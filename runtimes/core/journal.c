@@ -2,8 +2,8 @@
 /*
  * The journal of transitions (oracle build): what really happened.
  *
- * Each M writes its own, without synchronisation; the versions in the entries order them
- * per G and P. Memory is bounded by rounds: a round ends with the world quiet, is compared,
+ * Each M writes its own, under a spin lock that only the reader of a round contends; the
+ * versions in the entries order them per G and P. Memory is bounded by rounds: a round ends with the world quiet, is compared,
  * and the journals start anew.
  *
  * Invariants:
@@ -21,6 +21,7 @@
 #include "gauntlet/journal.h"
 
 #define BLOCK_ENTRIES 1024u
+#define LEFT_MAX 16u /* times the cap of one M: what Ms that left may leave */
 
 static struct gt_jblock *block_for(struct gt_m *m)
 {
@@ -30,9 +31,7 @@ static struct gt_jblock *block_for(struct gt_m *m)
     if (j->total >= m->rt->journal_cap)
         return NULL;
     size_t size = sizeof(struct gt_jblock) + BLOCK_ENTRIES * sizeof(struct gt_jentry);
-    m->locks++;
     struct gt_jblock *b = gt_map(size, false);
-    m->locks--;
     if (!b)
         return NULL;
     b->cap = BLOCK_ENTRIES;
@@ -51,9 +50,11 @@ void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t wo
     gt_bump(&m->transitions, 1u);
     if (gt_load_relaxed(&rt->journal_on) == 0)
         return;
+    gt_spin_lock(&m->journal_lock);
     struct gt_jblock *b = block_for(m);
     if (!b) {
         m->journal.lost++;
+        gt_spin_unlock(&m->journal_lock);
         return;
     }
     struct gt_jentry *e = &b->e[b->n++];
@@ -71,6 +72,16 @@ void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t wo
         .reason = (uint8_t)reason,
         .round = gt_load_relaxed(&rt->journal_round),
     };
+    gt_spin_unlock(&m->journal_lock);
+}
+
+static void drop(struct gt_journal *j)
+{
+    for (struct gt_jblock *b = j->head, *next; b; b = next) {
+        next = b->next;
+        gt_unmap(b, sizeof *b + b->cap * sizeof(struct gt_jentry));
+    }
+    *j = (struct gt_journal){0};
 }
 
 /* I3. Scheduler lock held. */
@@ -79,6 +90,13 @@ void gt_journal_leave(struct gt_m *m)
     struct gt_runtime *rt = m->rt;
     gt_assert_held(&rt->sched_lock);
     struct gt_journal *j = &m->journal, *left = &rt->journal_left;
+    if (m->extra)
+        return; /* its struct stays, and so do its entries */
+    if (left->total + j->total > LEFT_MAX * rt->journal_cap) {
+        left->lost += j->total;
+        drop(j);
+        return;
+    }
     if (j->head) {
         if (left->tail)
             left->tail->next = j->head;
@@ -110,32 +128,28 @@ static uint64_t walk(struct gt_jblock *b, gt_journal_fn fn, void *arg)
 
 uint64_t gt_journal_each(struct gt_runtime *rt, gt_journal_fn fn, void *arg, uint64_t *lost)
 {
+    gt_lock(&rt->sched_lock);
     uint64_t n = walk(rt->journal_left.head, fn, arg);
     *lost = rt->journal_left.lost;
-    gt_lock(&rt->sched_lock);
     for (struct gt_m *m = rt->all_ms; m; m = m->all_next) {
+        gt_spin_lock(&m->journal_lock);
         n += walk(m->journal.head, fn, arg);
         *lost += m->journal.lost;
+        gt_spin_unlock(&m->journal_lock);
     }
     gt_unlock(&rt->sched_lock);
     return n;
-}
-
-static void drop(struct gt_journal *j)
-{
-    for (struct gt_jblock *b = j->head, *next; b; b = next) {
-        next = b->next;
-        gt_unmap(b, sizeof *b + b->cap * sizeof(struct gt_jentry));
-    }
-    *j = (struct gt_journal){0};
 }
 
 void gt_journal_next_round(struct gt_runtime *rt)
 {
     gt_lock(&rt->sched_lock);
     drop(&rt->journal_left);
-    for (struct gt_m *m = rt->all_ms; m; m = m->all_next)
+    for (struct gt_m *m = rt->all_ms; m; m = m->all_next) {
+        gt_spin_lock(&m->journal_lock);
         drop(&m->journal);
+        gt_spin_unlock(&m->journal_lock);
+    }
     gt_unlock(&rt->sched_lock);
     gt_add_relaxed(&rt->journal_round, 1u);
 }

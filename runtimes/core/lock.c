@@ -183,7 +183,9 @@ void gt_unlock(struct gt_lock *l)
 /* ---- note ------------------------------------------------------------------------- */
 void gt_note_clear(struct gt_note *n)
 {
-    gt_store_relaxed(&n->set, 0u);
+    /* A swap, not a store: what the caller reads next must not be older than a wake that
+     * this clear took away. */
+    (void)gt_swap_seqcst(&n->set, 0u); /* pair: note */
 }
 
 /* The sleeper may free what the note is in as soon as it sees 1; the wake after that

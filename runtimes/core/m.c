@@ -28,6 +28,7 @@ struct gt_m *gt_m_alloc(struct gt_runtime *rt)
     if (!m)
         return NULL;
     m->rt = rt;
+    m->gone = true; /* until its thread is there */
     m->t.trace = state ? m + 1 : NULL;
     gt_lock(&rt->sched_lock);
     m->t.serial = ++rt->m_serial;
@@ -43,14 +44,15 @@ void gt_m_init_thread(struct gt_m *m)
 {
     gt_tls_set_m(m);
     m->bound_to = NULL; /* a new thread has the binding of who started it */
-    gt_lock(&m->rt->sched_lock);
-    m->t.tid = gt_thread_id();
-    m->gone = false;
-    gt_unlock(&m->rt->sched_lock);
     if (!m->altstack.base)
         (void)gt_altstack_install(&m->altstack, ALTSTACK_SIZE);
+    gt_signal_allow(gt_signal_preempt(), &m->signal_mask);
+    gt_lock(&m->rt->sched_lock);
+    m->t.tid = gt_thread_id();
     if (m->rt->tracer->m_born)
         m->rt->tracer->m_born(m->rt->tracer_state, &m->t);
+    m->gone = false;
+    gt_unlock(&m->rt->sched_lock);
 }
 
 void gt_m_fini_thread(struct gt_m *m)
@@ -63,6 +65,7 @@ void gt_m_fini_thread(struct gt_m *m)
     gt_journal_leave(m);
     m->gone = true;
     gt_unlock(&rt->sched_lock);
+    gt_signal_restore(&m->signal_mask);
     if (m->altstack.base)
         gt_altstack_remove(&m->altstack);
     gt_tls_set_m(NULL);
@@ -104,6 +107,8 @@ static void thread_main(void *arg)
     gt_m_fini_thread(m);
     gt_lock(&rt->sched_lock);
     rt->n_ms--;
+    m->idle_next = rt->free_ms;
+    rt->free_ms = m;
     gt_check_deadlock(rt);
     if (rt->n_ms == 0)
         gt_note_wake(&rt->done);
@@ -128,8 +133,8 @@ static bool start_thread(struct gt_m *m)
     }
     gt_add_relaxed(&rt->count.thread_failures, 1u);
     gt_lock(&rt->sched_lock);
-    m->gone = true;
-    m->has_thread = false;
+    m->idle_next = rt->free_ms;
+    rt->free_ms = m;
     rt->n_ms--;
     gt_unlock(&rt->sched_lock);
     return false;
@@ -139,19 +144,15 @@ static bool start_thread(struct gt_m *m)
 static void put_back(struct gt_runtime *rt, struct gt_m *self, struct gt_p *p, bool spinning)
 {
     gt_lock(&rt->sched_lock);
-    if (gt_load_relaxed(&rt->stopping) != 0) {
-        gt_p_set(self, p, gt_tok_none(), GT_P_STOPPED);
-        if (--rt->stop_wait == 0)
-            gt_note_wake(&rt->stop_note);
-    } else {
+    if (!gt_p_stopper_takes(self, p))
         gt_p_idle_put(rt, p);
-    }
+    gt_sysmon_wake(rt);
     gt_unlock(&rt->sched_lock);
     if (spinning)
         gt_sub_acq_rel(&rt->spinning, 1); /* pair: spinning */
 }
 
-/* An M of an earlier run, under a new serial. */
+/* An M whose thread has left (its last act was to put it here), under a new serial. */
 static struct gt_m *take_free_m(struct gt_runtime *rt)
 {
     gt_lock(&rt->sched_lock);
@@ -162,6 +163,18 @@ static struct gt_m *take_free_m(struct gt_runtime *rt)
         m->t.serial = ++rt->m_serial;
     }
     gt_unlock(&rt->sched_lock);
+    if (!m)
+        return NULL;
+    if (m->has_thread)
+        gt_thread_join(&m->thread);
+    m->has_thread = m->spinning = m->next_spinning = m->idle = false;
+    m->lockedg = NULL;
+    m->t.g = NULL;
+    m->t.p = NULL;
+    m->nextp = NULL;
+    m->bound_to = NULL;
+    m->locks = 0;
+    gt_note_clear(&m->park);
     return m;
 }
 
@@ -174,6 +187,11 @@ static void start_new(struct gt_runtime *rt, struct gt_p *p, bool spinning)
     if (m) {
         m->nextp = p;
         m->next_spinning = spinning;
+    }
+    if (!m) {
+        gt_lock(&rt->sched_lock);
+        rt->n_ms--;
+        gt_unlock(&rt->sched_lock);
     }
     if (!m || !start_thread(m))
         put_back(rt, self, p, spinning);
@@ -206,7 +224,7 @@ static int32_t p_of_caller(const struct gt_runtime *rt)
 void gt_m_start(struct gt_runtime *rt, struct gt_p *p, bool spinning)
 {
     gt_lock(&rt->sched_lock);
-    if (!p)
+    if (!p && gt_load_relaxed(&rt->exiting) == 0)
         p = gt_p_idle_get(rt, p_of_caller(rt));
     if (!p) {
         gt_unlock(&rt->sched_lock);
@@ -283,6 +301,13 @@ void gt_m_set_lockedg(struct gt_m *m, struct gt_g *g)
     gt_unlock(&rt->sched_lock);
 }
 
+void gt_m_end_locked(struct gt_m *m)
+{
+    gt_m_set_lockedg(m, NULL);
+    gt_p_handoff(m, gt_p_release(m, GT_P_IDLE));
+    gt_m_exit(m);
+}
+
 /* m may run only its G: its P goes on without it until the G is runnable and comes with a
  * P. On return m has that P. */
 void gt_m_stop_locked(struct gt_m *m)
@@ -328,10 +353,11 @@ void gt_check_deadlock(struct gt_runtime *rt)
 {
     int32_t awake = rt->n_ms - rt->n_idle_ms - rt->n_locked_idle;
     if (awake > 0 || gt_load_relaxed(&rt->exiting) != 0 || rt->in_callback + rt->expected_callbacks > 0 ||
+        rt->sysmon_polls ||
         gt_load_relaxed(&rt->poll_waiters) > 0 || gt_load_relaxed(&rt->n_timers) > 0 ||
         gt_load_relaxed(&rt->stopping) != 0)
         return;
-    if (gt_load_relaxed(&rt->run_status) != 1 || rt->sched->has_work(rt->sched_state, NULL))
+    if (!rt->open || gt_load_relaxed(&rt->run_status) != 1 || rt->sched->has_work(rt->sched_state, NULL))
         return;
     rt->deadlocked = true;
     gt_store_release(&rt->run_status, -EDEADLK); /* pair: run-status */

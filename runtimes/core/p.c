@@ -26,6 +26,7 @@ static struct gt_p *idle_remove(struct gt_runtime *rt, int32_t id)
 {
     rt->idle_mask[id / 64] &= ~(1ull << (id % 64));
     gt_sub_acq_rel(&rt->idle_ps, 1); /* pair: idleps */
+    gt_sysmon_wake(rt); /* I3 of sysmon.c */
     return gt_load_acquire(&rt->allp[id]); /* pair: allp */
 }
 
@@ -115,8 +116,7 @@ static bool wants_an_m(struct gt_runtime *rt, struct gt_p *p)
     return rt->sched->has_work(rt->sched_state, &p->t) || reader_wanted(rt);
 }
 
-/* Under the lock: the stopper or a safe-point caller may want this P. true: taken. */
-static bool stopper_takes(struct gt_m *m, struct gt_p *p)
+bool gt_p_stopper_takes(struct gt_m *m, struct gt_p *p)
 {
     struct gt_runtime *rt = m->rt;
     if (gt_load_relaxed(&rt->stopping) != 0) {
@@ -160,7 +160,7 @@ void gt_p_handoff(struct gt_m *m, struct gt_p *p)
         goto out;
     }
     gt_lock(&rt->sched_lock);
-    if (stopper_takes(m, p)) {
+    if (gt_p_stopper_takes(m, p)) {
         gt_unlock(&rt->sched_lock);
         goto out;
     }

@@ -186,12 +186,40 @@ static void yield_on_system(void *arg)
     gt_next(m);
 }
 
-static void preempted_on_system(void *arg)
+/* As a park, but the suspender that asked makes the G ready again. */
+static void stop_for_suspender(struct gt_m *m)
+{
+    struct gt_g *g = gt_m_g(m);
+    set_wait_reason(g, GT_WAIT_PREEMPTED);
+    gt_tok tok = gt_trace_acquire(m);
+    GT_EMIT(m, tok, go_block, GT_WAIT_PREEMPTED);
+    gt_store_relaxed(&g->m, NULL);
+    gt_g_from_running(m, g, tok, GT_G_WAITING);
+    m->t.g = NULL;
+    gt_trace_release(m, tok);
+}
+
+/*
+ * Decided here, on the system stack, where no signal stops the G: while it is Running its
+ * scan bit cannot be had (I3 of core.h), so the suspender that asked is still waiting.
+ *
+ *      G on its own stack                  suspender
+ *      preempt_stop is set
+ *      signal: Running -> Runnable         takes the scan bit, preempt_stop := 0
+ *                                          resumes: not Preempted, nothing to ready
+ *      parks as Preempted                  nobody will ready it
+ */
+static void checkpoint_on_system(void *arg)
 {
     struct gt_m *m = on_system(arg);
     gt_bump(&gt_m_p(m)->count.preempted, 1u);
-    stop_running(m, GT_STOP_PREEMPTED, GT_ENQ_PREEMPTED);
-    gt_next(m);
+    struct gt_g *g = gt_m_g(m);
+    uint32_t tag = gt_stop_tag(gt_load_relaxed(&g->t.status));
+    if (gt_load_acquire(&g->preempt_stop) == tag) /* pair: preempt-stop */
+        stop_for_suspender(m);
+    else
+        stop_running(m, GT_STOP_PREEMPTED, GT_ENQ_PREEMPTED);
+    gt_schedule(m);
 }
 
 void gt_yield(void)
@@ -203,22 +231,10 @@ void gt_yield(void)
     gt_mcall(yield_on_system);
 }
 
-/*
- * A G that a suspender waits for parks as Preempted; the suspender makes it ready again.
- * The request cannot be withdrawn between the load below and the park: the suspender
- * needs the scan bit, and that is never put on a Running G (I3 of core.h).
- */
 void gt_checkpoint_slow(void)
 {
-    struct gt_m *m = gt_tls_m();
-    struct gt_g *g = gt_m_g(m);
-    if (m->locks != 0)
-        return; /* pinned: asked again at the next one */
-    if (gt_load_relaxed(&g->preempt_stop) != 0) {
-        gt_park(NULL, NULL, GT_WAIT_PREEMPTED);
-        return;
-    }
-    gt_mcall(preempted_on_system);
+    if (gt_tls_m()->locks == 0) /* pinned: asked again at the next one */
+        gt_mcall(checkpoint_on_system);
 }
 
 /* ---- birth -------------------------------------------------------------------------------- */
@@ -466,12 +482,8 @@ static void exit_on_system(void *arg)
     m->t.g = NULL;
     gt_trace_release(m, tok);
     gt_g_bury(m, g);
-    if (gt_unlikely(locked)) {
-        /* The thread may carry what the G did to it (name, affinity): it ends too. */
-        gt_m_set_lockedg(m, NULL);
-        gt_p_handoff(m, gt_p_release(m, GT_P_IDLE));
-        gt_m_exit(m);
-    }
+    if (gt_unlikely(locked))
+        gt_m_end_locked(m);
     gt_next(m);
 }
 

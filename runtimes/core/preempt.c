@@ -49,7 +49,7 @@ static bool may_stop(struct gt_m *m, const struct gt_sigctx *ctx)
 
 /* Running -> Runnable with its event, queued, P handed on: what a checkpoint does, but on
  * the handler's stack and with the M locked to the G. */
-static void stop_here(struct gt_m *m, struct gt_g *g)
+static void stop_here(struct gt_m *m, struct gt_g *g, const struct gt_sigctx *ctx)
 {
     struct gt_runtime *rt = m->rt;
     struct gt_p *p = gt_m_p(m);
@@ -60,6 +60,10 @@ static void stop_here(struct gt_m *m, struct gt_g *g)
         gt_m_set_lockedg(m, g);
     m->async_saved = g->lockedm;
     g->lockedm = m;
+    /* For who walks the stack meanwhile. The G may be inside gt_mcall, with its context
+     * already saved: that comes back. */
+    m->async_ctx = g->ctx;
+    g->ctx = (struct gt_ctx){.sp = (void *)ctx->sp, .fp = (void *)ctx->fp, .pc = (void *)ctx->pc};
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, go_stop, GT_STOP_PREEMPTED);
     gt_store_relaxed(&g->m, NULL);
@@ -81,6 +85,7 @@ static void go_on_here(struct gt_m *m, struct gt_g *g)
     GT_EMIT(m, tok, go_start);
     gt_trace_release(m, tok);
     g->lockedm = m->async_saved;
+    g->ctx = m->async_ctx;
     if (!g->lockedm)
         gt_m_set_lockedg(m, NULL);
     struct gt_p *p = gt_m_p(m);
@@ -98,7 +103,7 @@ static bool on_preempt_signal(struct gt_sigctx *ctx)
         return false;
     if (may_stop(m, ctx)) {
         struct gt_g *g = gt_m_g(m);
-        stop_here(m, g);
+        stop_here(m, g, ctx);
         go_on_here(m, g);
     }
     return true;

@@ -82,6 +82,7 @@ static void move_to_p0(struct gt_m *m)
     m->t.p = NULL;
     gt_store_release(&own->m, NULL); /* pair: p-owner */
     gt_p_wire(m, p0);
+    gt_store_relaxed(&p0->async, gt_m_g(m)->async_ok);
     GT_EMIT(m, tok, proc_start);
     GT_EMIT(m, tok, go_start);
     gt_trace_release(m, tok);

@@ -239,12 +239,10 @@ static void close_on_system(void *arg)
     gt_g_from_running(m, g, tok, GT_G_DEAD);
     m->t.g = NULL;
     gt_trace_release(m, tok);
-    gt_bump(&p->count.exited, 1u);
-    g->lockedm = NULL;
+    gt_g_bury(m, g);
     m->lockedg = NULL;
     m->t.p = NULL;
     gt_store_release(&p->m, NULL); /* pair: p-owner */
-    gt_g_free(m, g);
     gt_unpin(m); /* of the world stop */
     gt_store_release(&m->rt->closed, 1u); /* pair: closed */
     gt_note_wake(&m->rt->done);
@@ -283,7 +281,6 @@ static void reset_for_run(struct gt_runtime *rt)
 {
     gt_store_relaxed(&rt->run_status, 1);
     gt_store_relaxed(&rt->closed, 0u);
-    gt_store_relaxed(&rt->interrupted, 0u);
     gt_store_relaxed(&rt->exiting, 0u);
     rt->deadlocked = false;
     gt_note_clear(&rt->done);
@@ -293,10 +290,12 @@ static void reset_for_run(struct gt_runtime *rt)
 static void wait_closed(struct gt_runtime *rt)
 {
     bool helped = false;
+    bool ended = gt_load_relaxed(&rt->interrupted) != 0;
     while (gt_load_acquire(&rt->closed) == 0) { /* pair: closed */
-        gt_note_sleep(&rt->done, -1);
+        /* With no memory for the closer it is tried again. */
+        gt_note_sleep(&rt->done, ended && !helped ? GT_NS_PER_MS : -1);
         gt_note_clear(&rt->done);
-        bool ended = gt_load_acquire(&rt->run_status) != 1 || /* pair: run-status */
+        ended = gt_load_acquire(&rt->run_status) != 1 || /* pair: run-status */
                      gt_load_relaxed(&rt->interrupted) != 0;
         if (gt_load_acquire(&rt->closed) == 0 && ended && !helped) /* pair: closed */
             helped = gt_spawn(rt, closer_entry, rt, GT_GF_SYSTEM, 0, NULL) == 0;
@@ -353,16 +352,6 @@ static void join_threads(struct gt_runtime *rt)
             continue;
         gt_thread_join(&m->thread);
         m->has_thread = false;
-        m->idle = false;
-        m->lockedg = NULL;
-        m->t.g = NULL;
-        m->t.p = NULL;
-        m->nextp = NULL;
-        m->spinning = m->next_spinning = false;
-        m->locks = 0;
-        gt_note_clear(&m->park);
-        m->idle_next = rt->free_ms;
-        rt->free_ms = m;
     }
 }
 
@@ -383,6 +372,8 @@ static void drop_gs(struct gt_runtime *rt)
         g->lockedm = NULL;
         gt_fiber_reset(&g->stack.fiber);
         rt->dropped++;
+        if (rt->tracer->g_dies)
+            rt->tracer->g_dies(rt->tracer_state, &g->t);
         if (!(g->flags & GT_GF_EXTRA))
             gt_g_free(rt->boot_m, g);
     }
@@ -419,6 +410,12 @@ static void reset_after_run(struct gt_runtime *rt)
     gt_store_relaxed(&rt->poll_waiters, 0);
     gt_store_relaxed(&rt->last_poll, gt_nanotime());
     gt_store_relaxed(&rt->reader, NULL);
+    rt->expected_callbacks = 0;
+    if (gt_load_relaxed(&rt->trace_on) != 0) { /* the run ended with the trace on */
+        gt_store_relaxed(&rt->trace_on, 0u);
+        if (rt->tracer->run_ended)
+            rt->tracer->run_ended(rt->tracer_state);
+    }
     rt->idle_ms = NULL;
     rt->n_idle_ms = rt->n_locked_idle = rt->stop_wait = 0;
     gt_mutex_init(rt->world_sema);
@@ -434,6 +431,41 @@ static int leave_unusable(struct gt_runtime *rt)
     return -ETIMEDOUT;
 }
 
+/* The first G, and with it everything else. Callbacks and the deadlock check are let in
+ * only when it is there. false: no memory for it or no thread to run it. */
+static bool begin(struct gt_runtime *rt, uintptr_t caller)
+{
+    int rc = gt_spawn(rt, main_entry, rt, GT_GF_MAIN, caller, &rt->main_g);
+    gt_lock(&rt->sched_lock);
+    rt->open = rc == 0 && (rt->n_ms > 0 || gt_load_relaxed(&rt->closed) != 0);
+    if (!rt->open) {
+        gt_store_relaxed(&rt->exiting, 1u); /* sysmon starts no M for it either */
+        gt_store_relaxed(&rt->run_status, rc != 0 ? rc : -EAGAIN);
+    }
+    bool open = rt->open;
+    if (open)
+        gt_check_deadlock(rt); /* all may have parked before it was looked for */
+    gt_unlock(&rt->sched_lock);
+    return open;
+}
+
+static int run_once(struct gt_runtime *rt, uintptr_t caller)
+{
+    int rc = start_sysmon(rt);
+    if (rc != 0)
+        return rc;
+    if (begin(rt, caller))
+        wait_closed(rt);
+    gt_lock(&rt->sched_lock);
+    rt->open = false;
+    gt_unlock(&rt->sched_lock);
+    if (!wait_all_left(rt))
+        return leave_unusable(rt);
+    join_threads(rt);
+    reset_after_run(rt);
+    return gt_load_relaxed(&rt->run_status);
+}
+
 int gt_runtime_run(struct gt_runtime *rt, gt_fn fn, void *arg)
 {
     if (rt->unusable)
@@ -442,27 +474,12 @@ int gt_runtime_run(struct gt_runtime *rt, gt_fn fn, void *arg)
     reset_for_run(rt);
     rt->main_fn = fn;
     rt->main_arg = arg;
-    int rc = start_sysmon(rt);
-    if (rc != 0)
-        return rc;
-    gt_tls_set_m(rt->boot_m);
-    rc = gt_spawn(rt, main_entry, rt, GT_GF_MAIN, (uintptr_t)__builtin_return_address(0),
-                  &rt->main_g);
-    if (rc != 0 || gt_load_relaxed(&rt->count.ms_started) == 0) {
-        /* No memory for one G, or no thread for one M: nothing has begun. */
-        gt_store_relaxed(&rt->run_status, rc != 0 ? rc : -EAGAIN);
-    } else {
-        wait_closed(rt);
-    }
-    bool left = wait_all_left(rt);
+    gt_m_init_thread(rt->boot_m);
+    int rc = run_once(rt, (uintptr_t)__builtin_return_address(0));
+    gt_m_fini_thread(rt->boot_m);
     gt_tls_set_m(outer);
-    if (!left)
-        return leave_unusable(rt);
-    join_threads(rt);
-    gt_tls_set_m(rt->boot_m);
-    reset_after_run(rt);
-    gt_tls_set_m(outer);
-    return gt_load_relaxed(&rt->run_status);
+    gt_store_relaxed(&rt->interrupted, 0u);
+    return rc;
 }
 
 void gt_runtime_interrupt(struct gt_runtime *rt)

@@ -135,10 +135,11 @@ void gt_g_scan_end_lost(struct gt_m *m, struct gt_g *g)
     gt_store_release(&g->t.status, w); /* pair: gstatus */
 }
 
-void gt_g_to_syscall_lost(struct gt_m *m, struct gt_g *g, gt_tok tok)
+void gt_g_to_syscall_lost(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from)
 {
+    gt_assert(m->rt, gt_g_status(g) == from);
     uint64_t w = gt_status_next(gt_load_relaxed(&g->t.status), GT_G_SYSCALL) | GT_STATUS_LOST;
-    journal_g(m, g, w, tok, GT_G_RUNNING);
+    journal_g(m, g, w, tok, from);
     gt_store_release(&g->t.status, w); /* pair: gstatus */
 }
 

@@ -84,6 +84,8 @@ void gt_syscall_enter(void)
     struct gt_runtime *rt = m->rt;
     struct gt_g *g = gt_m_g(m);
     struct gt_p *p = gt_m_p(m);
+    g->syscall_fp = ((const uintptr_t *)__builtin_frame_address(0))[0];
+    g->syscall_pc = (uintptr_t)__builtin_return_address(0);
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, go_syscall_begin);
     m->syscall_tick = gt_load_relaxed(&p->syscall_tick);
@@ -110,13 +112,15 @@ void gt_syscall_enter_blocking(void)
     struct gt_m *m = gt_pin();
     struct gt_g *g = gt_m_g(m);
     struct gt_p *p = gt_m_p(m);
+    g->syscall_fp = ((const uintptr_t *)__builtin_frame_address(0))[0];
+    g->syscall_pc = (uintptr_t)__builtin_return_address(0);
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, go_syscall_begin);
     m->syscall_tick = gt_load_relaxed(&p->syscall_tick);
     m->oldp = p;
     gt_bump(&p->count.syscalls, 1u);
     gt_bump(&p->syscall_tick, 1u); /* whatever becomes of the P, it is not this call's */
-    gt_g_to_syscall_lost(m, g, tok);
+    gt_g_to_syscall_lost(m, g, tok, GT_G_RUNNING);
     gt_trace_release(m, tok);
     p = gt_p_release(m, GT_P_IDLE); /* ProcStop */
     gt_p_handoff(m, p);
@@ -189,8 +193,11 @@ static void reacquired(struct gt_m *m, struct gt_g *g, struct gt_p *p, gt_tok to
         GT_EMIT(m, tok, proc_start);
     gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_RUNNING);
     GT_EMIT(m, tok, go_syscall_end, was_away);
-    if (was_away)
+    if (was_away) {
         GT_EMIT(m, tok, go_start);
+        gt_store_relaxed(&p->async, g->async_ok);
+        gt_bump(&p->sched_tick, 1u);
+    }
     gt_bump(&p->syscall_tick, 1u);
 }
 

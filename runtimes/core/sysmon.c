@@ -111,6 +111,17 @@ static bool retake(struct gt_m *m, int64_t now)
     return did;
 }
 
+/* While found Gs are in sysmon's hands, neither waiting for a file nor queued, the rest
+ * may look like a deadlock. */
+static void polls(struct gt_runtime *rt, bool on)
+{
+    gt_lock(&rt->sched_lock);
+    rt->sysmon_polls = on;
+    if (!on)
+        gt_check_deadlock(rt);
+    gt_unlock(&rt->sched_lock);
+}
+
 static void poll_if_nobody_does(struct gt_m *m, int64_t now)
 {
     struct gt_runtime *rt = m->rt;
@@ -119,10 +130,12 @@ static void poll_if_nobody_does(struct gt_m *m, int64_t now)
     if (gt_load_relaxed(&rt->poll_waiters) == 0 || last == 0 || last + POLL_EVERY > now ||
         !gt_cas_acq_rel(&rt->last_poll, &last, now)) /* pair: lastpoll */
         return;
+    polls(rt, true);
     gt_netpoll(rt, 0, &list);
     gt_add_relaxed(&rt->count.netpolls, 1u);
     if (list.head)
         gt_inject(m, &list);
+    polls(rt, false);
 }
 
 /* A timer is due, or work waits, and a P is idle with no M on its way. */
@@ -131,7 +144,9 @@ static void start_what_was_missed(struct gt_runtime *rt, int64_t now)
     if (gt_load_relaxed(&rt->idle_ps) == 0 || gt_load_relaxed(&rt->spinning) != 0)
         return;
     int64_t due = gt_load_relaxed(&rt->n_timers) > 0 ? gt_timers_next_all(rt) : 0;
-    if ((due != 0 && due <= now) || rt->sched->has_work(rt->sched_state, NULL))
+    bool reader = gt_load_relaxed(&rt->reader) != NULL && rt->tracer->reader_wanted &&
+                  rt->tracer->reader_wanted(rt->tracer_state);
+    if ((due != 0 && due <= now) || reader || rt->sched->has_work(rt->sched_state, NULL))
         gt_m_start(rt, NULL, false);
 }
 
@@ -155,6 +170,8 @@ static void sleep_deeply(struct gt_runtime *rt)
     int64_t now = gt_nanotime();
     /* The poller wakes for timers; this is for a machine that could not make one. */
     int64_t wait = next ? (next > now ? next - now : 0) + SLICE : -1;
+    if (rt->sched->has_work(rt->sched_state, NULL))
+        wait = GT_NS_PER_MS; /* no thread could be made for it, or it is being taken */
     gt_note_sleep(&rt->sysmon_note, wait);
     gt_lock(&rt->sched_lock);
     rt->sysmon_waits = false;

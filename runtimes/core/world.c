@@ -43,6 +43,7 @@ void gt_g_pretend_wait(struct gt_m *m, enum gt_wait_reason why)
 {
     struct gt_g *g = gt_m_g(m);
     m->locks++;
+    gt_signal_fence();
     gt_store_relaxed(&g->t.wait_reason, (uint32_t)why);
     gt_g_from_running(m, g, gt_tok_none(), GT_G_WAITING);
 }
@@ -119,8 +120,8 @@ static void check_all_stopped(struct gt_runtime *rt)
 static void stop_with_sema(struct gt_m *m, enum gt_world_kind kind)
 {
     struct gt_runtime *rt = m->rt;
-    struct gt_p *own = gt_m_p(m);
     gt_g_pretend_wait(m, GT_WAIT_STOP_WORLD); /* I4 */
+    struct gt_p *own = gt_m_p(m);             /* after the pin: a signal may change it before */
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, stw_begin, kind);
     gt_trace_release(m, tok);
@@ -276,8 +277,8 @@ static bool safe_done(struct gt_runtime *rt)
 void gt_each_p_safe(struct gt_runtime *rt, void (*fn)(struct gt_p *, void *), void *arg)
 {
     struct gt_m *m = gt_tls_m();
-    struct gt_p *own = gt_m_p(m);
     gt_g_pretend_wait(m, GT_WAIT_TRACE_STATUS);
+    struct gt_p *own = gt_m_p(m); /* after the pin */
     gt_lock(&rt->sched_lock);
     rt->safe_fn = fn;
     rt->safe_fn_arg = arg;
@@ -305,10 +306,14 @@ void gt_each_p_safe(struct gt_runtime *rt, void (*fn)(struct gt_p *, void *), vo
 }
 
 /* ---- one G ------------------------------------------------------------------------------------------- */
-static void ask_to_stop(struct gt_runtime *rt, struct gt_g *g)
+/*
+ * The request names the very stretch of running that it saw, by the version of the status
+ * word: a G that died and came back meanwhile is not asked by mistake.
+ */
+static void ask_to_stop(struct gt_runtime *rt, struct gt_g *g, uint64_t word)
 {
     struct gt_m *gm = gt_load_relaxed(&g->m);
-    gt_store_release(&g->preempt_stop, 1u); /* pair: preempt-stop */
+    gt_store_release(&g->preempt_stop, gt_stop_tag(word)); /* pair: preempt-stop */
     int32_t n = gt_load_relaxed(&rt->procs);
     for (int32_t i = 0; gm && i < n; i++) {
         struct gt_p *p = gt_load_acquire(&rt->allp[i]); /* pair: allp */
@@ -331,11 +336,11 @@ static bool wait_for_scan(struct gt_m *m, struct gt_g *g)
     for (uint32_t spins = 0;; spins++) {
         if (gt_g_scan_try(m, g))
             return true;
-        enum gt_gstatus s = gt_g_status(g);
-        if (s == GT_G_DEAD)
+        uint64_t w = gt_load_relaxed(&g->t.status);
+        if (gt_status_of(w) == GT_G_DEAD)
             return false;
-        if (s == GT_G_RUNNING && spins % 16 == 0)
-            ask_to_stop(m->rt, g);
+        if (gt_status_of(w) == GT_G_RUNNING && spins % 16 == 0)
+            ask_to_stop(m->rt, g, w);
         if (spins < 64)
             gt_thread_yield();
         else
@@ -343,51 +348,74 @@ static bool wait_for_scan(struct gt_m *m, struct gt_g *g)
     }
 }
 
+/* The caller is modelled as waiting from its first wait for a scan bit until it has given
+ * the last one back: a suspender that waits for it can then go on, and two that hold each
+ * other's Gs still both resume them. */
+static void suspend_begin(struct gt_m *m)
+{
+    if (m->suspends++ == 0 && gt_g_status(gt_m_g(m)) == GT_G_RUNNING) {
+        m->suspend_pretends = true;
+        gt_g_pretend_wait(m, GT_WAIT_TRACE_STATUS);
+    }
+}
+
+static void suspend_end(struct gt_m *m)
+{
+    if (--m->suspends == 0 && m->suspend_pretends) {
+        m->suspend_pretends = false;
+        gt_g_pretend_end(m);
+    }
+}
+
 /*
- * Holds g still by its scan bit; false when it is dead. Context: on a G, which is modelled
- * as waiting-but-running so that two suspenders cannot wait for each other.
+ * Holds g still by its scan bit; false when it is dead. Context: on a G. Until
+ * gt_resume_g(g) the caller stays on its M, does not block and does not switch.
  */
 bool gt_suspend_g(struct gt_runtime *rt, struct gt_g *g, struct gt_trace_g_view *v)
 {
-    struct gt_m *m = gt_tls_m();
+    struct gt_m *m = gt_pin();
     gt_assert(rt, m->rt == rt);
     if (g == gt_m_g(m)) { /* owns itself: nothing to hold */
-        m->locks++;
         view_g(g, v);
         v->status = GT_G_RUNNING;
         return true;
     }
-    bool pretend = gt_g_status(gt_m_g(m)) == GT_G_RUNNING;
-    if (pretend)
-        gt_g_pretend_wait(m, GT_WAIT_TRACE_STATUS);
-    bool held = wait_for_scan(m, g);
-    if (held) {
+    suspend_begin(m);
+    if (wait_for_scan(m, g)) {
         gt_store_relaxed(&g->preempt_stop, 0u);
         view_g(g, v);
-        m->locks++; /* who holds a scan bit keeps its M: until gt_resume_g */
+        return true;
     }
-    if (pretend)
-        gt_g_pretend_end(m);
-    return held;
+    suspend_end(m);
+    gt_unpin(m);
+    return false;
 }
 
-void gt_resume_g(struct gt_runtime *rt, struct gt_g *g)
+static void make_ready(struct gt_m *m, struct gt_g *g)
 {
-    struct gt_m *m = gt_tls_m();
-    m->locks--;
-    if (g == gt_m_g(m))
-        return;
-    if (gt_g_status(g) != GT_G_WAITING ||
-        gt_load_relaxed(&g->t.wait_reason) != GT_WAIT_PREEMPTED) {
-        gt_g_scan_end(m, g);
-        return;
-    }
-    m->locks++;
+    struct gt_runtime *rt = m->rt;
     gt_tok tok = gt_trace_acquire(m);
     gt_g_change_scanned(m, g, tok, GT_G_RUNNABLE);
     GT_EMIT(m, tok, go_unblock, &g->t);
     gt_trace_release(m, tok);
     rt->sched->enqueue(rt->sched_state, m->t.p, &g->t, m->t.p ? GT_ENQ_LOCAL : GT_ENQ_GLOBAL);
     gt_wake_maybe(rt);
-    m->locks--;
+}
+
+/* Who was stopped for this suspender is made ready by it. The pin of gt_suspend_g goes
+ * last: who holds a scan bit must not be stopped itself. */
+void gt_resume_g(struct gt_runtime *rt, struct gt_g *g)
+{
+    struct gt_m *m = gt_tls_m();
+    gt_assert(rt, m->rt == rt);
+    if (g == gt_m_g(m))
+        ;
+    else if (gt_g_status(g) == GT_G_WAITING &&
+             gt_load_relaxed(&g->t.wait_reason) == GT_WAIT_PREEMPTED)
+        make_ready(m, g);
+    else
+        gt_g_scan_end(m, g);
+    if (g != gt_m_g(m))
+        suspend_end(m);
+    gt_unpin(m);
 }

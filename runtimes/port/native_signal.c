@@ -276,3 +276,13 @@ void gt_signal_restore(const uint64_t *saved)
     memcpy(&old, saved, sizeof *saved);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
+
+void gt_signal_allow(int signo, uint64_t *saved)
+{
+    sigset_t one, old;
+    sigemptyset(&one);
+    sigaddset(&one, signo);
+    sigemptyset(&old);
+    pthread_sigmask(SIG_UNBLOCK, &one, &old);
+    memcpy(saved, &old, sizeof *saved);
+}

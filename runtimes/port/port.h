@@ -123,6 +123,7 @@ void gt_altstack_remove(struct gt_altstack *s);
 /* All but the faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP). */
 void gt_signal_block_all(uint64_t *saved);
 void gt_signal_restore(const uint64_t *saved);
+void gt_signal_allow(int signo, uint64_t *saved); /* to the calling thread */
 
 /* ---- epoll, eventfd --------------------------------------------------------- */
 struct gt_poll_event {

@@ -365,21 +365,30 @@ static void async_preemption(void)
     R->destroy(rt);
 }
 
+struct polite {
+    gt_a32 n;
+    struct gt_wg *wg;
+};
+
 static void long_loop(void *arg)
 {
-    gt_a32 *n = arg;
-    while (gt_load_relaxed(n) < 30)
+    struct polite *x = arg;
+    while (gt_load_relaxed(&x->n) < 30)
         R->checkpoint();
+    R->wg_done(x->wg);
 }
 
 static void cooperative(void *arg)
 {
-    gt_a32 n = {0};
-    expect(R->go(long_loop, &n) == 0);
+    struct polite x = {.wg = R->wg_new()};
+    R->wg_add(x.wg, 1);
+    expect(R->go(long_loop, &x) == 0);
     for (int i = 0; i < 30; i++) {
         R->sleep(GT_NS_PER_MS);
-        gt_add_relaxed(&n, 1u);
+        gt_add_relaxed(&x.n, 1u);
     }
+    R->wg_wait(x.wg);
+    R->wg_free(x.wg);
     (void)arg;
 }
 

@@ -12,10 +12,10 @@ enum { OS_NODES = 5, CPU_NODES = 4, MEMORY_ONLY = 4, CPUS = 8 };
 
 extern const struct gt_scheduler_ops gt_scheduler_numa, gt_scheduler_global, gt_scheduler_fifo;
 
-static int offline = -1;                       /* the node outside the cpuset */
-static int distances[OS_NODES][OS_NODES];      /* by the system's numbers */
-static uint64_t node_cpus[OS_NODES];           /* bit per CPU */
-static uint64_t start_cpus;                    /* of the main thread, at the start */
+static int offline = -1;                  /* the node outside the cpuset */
+static int distances[OS_NODES][OS_NODES]; /* by the system's numbers */
+static uint64_t node_cpus[OS_NODES];      /* bit per CPU */
+static uint64_t start_cpus;               /* of the main thread, at the start */
 static struct gt_wg *wg;
 
 /* ---- the machine -------------------------------------------------------------------- */
@@ -162,7 +162,7 @@ struct party {
 
 static inline void wait_for_all(struct party *y, gt_ai32 *count)
 {
-    gt_add_acq_rel(count, 1); /* pair: party */
+    gt_add_acq_rel(count, 1);             /* pair: party */
     while (gt_load_acquire(count) < y->n) /* pair: party */
         gt_sleep_ns(100 * GT_NS_PER_US);
 }

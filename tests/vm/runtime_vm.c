@@ -14,7 +14,7 @@
 
 /* ---- binding ---------------------------------------------------------------------------- */
 
-static gt_a64 taken;       /* CPUs of Ps that have one of their own */
+static gt_a64 taken; /* CPUs of Ps that have one of their own */
 static gt_a32 per_node[OS_NODES];
 
 static uint64_t my_cpus(void)
@@ -120,8 +120,8 @@ static void check_bindings(void)
     static const enum gt_bind all[] = {GT_BIND_NONE, GT_BIND_PU, GT_BIND_CORE, GT_BIND_NODE};
     char what[100];
     for (int i = 0; i < 4; i++) {
-        struct gt_runtime *rt = vm_runtime((struct kind){.scheduler = &gt_scheduler_numa,
-                                                         .bind = all[i]});
+        struct gt_runtime *rt =
+            vm_runtime((struct kind){.scheduler = &gt_scheduler_numa, .bind = all[i]});
         snprintf(what, sizeof what, "bind=%s: each P at its place", gt_bind_name(all[i]));
         vm_run(rt, bound, NULL, what);
         snprintf(what, sizeof what, "bind=%s: in a second run too", gt_bind_name(all[i]));
@@ -159,6 +159,12 @@ static void nothing(void *arg)
 static void foreign(void *arg)
 {
     struct visit *v = arg;
+    cpu_set_t all;
+    CPU_ZERO(&all);
+    for (size_t c = 0; c < CPUS; c++)
+        if ((start_cpus >> c) & 1u)
+            CPU_SET(c, &all);
+    expect(sched_setaffinity(0, sizeof all, &all) == 0); /* it has its starter's */
     expect(gt_os_affinity(&v->before, 1) == 0);
     for (int i = 0; i < 20; i++)
         expect(R->callback(v->rt, nothing, NULL) == 0);
@@ -204,13 +210,13 @@ static void child_main(void *arg)
     R->wg_done(wg);
 }
 
-/* The heap of timers is timer.c's own: whatever the struct points to but the runtime counts. */
+/* The heap of timers is timer.c's own: where its one cache line points to, P and runtime apart. */
 static uint32_t pointers_on(const struct gt_p *p, int node)
 {
     void *const *word = (void *const *)(const void *)p->timers;
     uint32_t n = 0;
-    for (int i = 0; i < 16; i++)
-        n += (uintptr_t)word[i] > 1u << 20 && word[i] != p->rt && page_node(word[i]) == node;
+    for (size_t i = 0; i < GT_CACHE_LINE / sizeof *word; i++)
+        n += word[i] != p && word[i] != p->rt && page_node(word[i]) == node;
     return n;
 }
 
@@ -296,8 +302,8 @@ static void check_memory(enum gt_bind bind, enum gt_syscall_model model)
     snprintf(what, sizeof what, "bind=%s: Ps, timers, Gs, stacks on the node of their P",
              gt_bind_name(bind));
     gt_store_relaxed(&elsewhere, 0u);
-    struct gt_runtime *rt = vm_runtime(
-        (struct kind){.scheduler = &gt_scheduler_numa, .bind = bind, .model = model});
+    struct gt_runtime *rt =
+        vm_runtime((struct kind){.scheduler = &gt_scheduler_numa, .bind = bind, .model = model});
     vm_run(rt, memory, NULL, what);
     struct gt_stacks_stats s;
     struct gt_arena_live live;
@@ -396,7 +402,7 @@ static void check_overflow(void)
         diag("status %x, said: %.200s", (unsigned)status, text);
 }
 
-/* ---- very many stacks ---------------------------------------------------------------------------- */
+/* ---- very many stacks ---------- */
 
 enum { MANY = 20000 };
 
@@ -408,7 +414,7 @@ static void parked_main(void *arg)
 {
     struct gt_g **slot = arg;
     *slot = R->self();
-    gt_add_acq_rel(&begun, 1u); /* pair: parked */
+    gt_add_acq_rel(&begun, 1u);           /* pair: parked */
     while (gt_load_acquire(&let_go) == 0) /* pair: let-go */
         R->park();
     gt_add_acq_rel(&ended, 1u); /* pair: parked */
@@ -482,8 +488,8 @@ static void check_many(void)
     static char text[8192];
     uint32_t limit = map_limit();
     int err = dup(2), file = memfd_create("stderr", 0);
-    struct gt_runtime *rt = vm_runtime(
-        (struct kind){.scheduler = &gt_scheduler_numa, .stack_size = 16384, .procs = 1});
+    struct gt_runtime *rt =
+        vm_runtime((struct kind){.scheduler = &gt_scheduler_numa, .stack_size = 16384, .procs = 1});
     if (gt_guard_is_lightweight()) {
         skip(4, "this kernel's guards cost no map entry");
         R->destroy(rt);

@@ -272,8 +272,8 @@ static void steals_from_one(struct gt_runtime *rt, int32_t worker)
         play(&s);
         only_rank(&s, rank, false);
         expect(gt_load_relaxed(&s.ran_on[os_node_of(thief)]) == 16);
-        struct scene both = {.worker = worker, .idle = all, .rounds = 1, .gs = 40,
-                             .each_ns = 200 * GT_NS_PER_US};
+        struct scene both = {
+            .worker = worker, .idle = all, .rounds = 1, .gs = 40, .each_ns = 200 * GT_NS_PER_US};
         play(&both);
         only_rank(&both, rank, true);
         expect(gt_load_relaxed(&both.ran_on[os_node_of(thief)]) == 40);

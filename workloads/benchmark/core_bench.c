@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cell.h"
+#include "common/calls.h"
 #include "common/child.h"
 #include "common/registry.h"
 #include "common/rng.h"
 #include "floor.h"
 
 #define N_FIRST 20u
-#define N_LAST  100000000u
+#define N_LAST 100000000u
 enum { CALIBRATIONS = 12, TARGETS = GT_BENCH_COLUMNS_MAX + 2 };
 
 struct bench {
@@ -83,6 +83,13 @@ static void choose_n(const struct bench *b, struct gt_bench_cell *c)
 }
 
 /* ---- setting up ----------------------------------------------------------------------------- */
+enum gt_bind gt_bench_bind(const struct gt_bench_env *env, const struct gt_bench_row *row)
+{
+    if (!env->bind_free)
+        return env->bind;
+    return row->procs <= gt_call_cpus() ? GT_BIND_PU : GT_BIND_NONE;
+}
+
 static struct gt_config config_of(const struct bench *b, uint32_t column)
 {
     struct gt_config g;
@@ -90,7 +97,7 @@ static struct gt_config config_of(const struct bench *b, uint32_t column)
     g.scheduler = b->env->schedulers[column];
     g.tracer = b->env->tracer;
     g.procs = b->row->procs;
-    g.bind = b->env->bind;
+    g.bind = gt_bench_bind(b->env, b->row);
     g.syscalls = b->row->syscalls;
     g.seed = b->env->seed;
     return g;
@@ -165,8 +172,8 @@ static void rounds(struct bench *b)
         ;
 }
 
-int gt_bench_run(const struct gt_bench_row *row, const struct gt_bench_env *env,
-                 gt_bench_emit emit, void *arg, char *err, size_t err_size)
+int gt_bench_run(const struct gt_bench_row *row, const struct gt_bench_env *env, gt_bench_emit emit,
+                 void *arg, char *err, size_t err_size)
 {
     struct bench *b = calloc(1, sizeof *b);
     if (!b) {

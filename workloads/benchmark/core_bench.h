@@ -14,7 +14,7 @@
 #define GT_BENCH_COLUMNS_MAX 16
 /* Columns of a sample: 0.. are schedulers. */
 #define GT_BENCH_FLOOR (-1) /* the row's floor, by hand */
-#define GT_BENCH_CAS   (-2) /* a lock-prefixed compare-and-swap */
+#define GT_BENCH_CAS (-2)   /* a lock-prefixed compare-and-swap */
 
 /* What the target is about. */
 enum gt_bench_target {
@@ -29,6 +29,7 @@ struct gt_bench_env {
     uint32_t n_schedulers;
     const struct gt_tracer_ops *tracer;
     enum gt_bind bind;
+    bool bind_free; /* not asked for: PU where there are CPUs enough for a row, else none */
     uint64_t seed;
     uint32_t repetitions;
     int64_t sample_ns; /* how long one sample should take */
@@ -88,9 +89,11 @@ struct gt_bench_cell {
 
 /* The i-th row, or NULL past the end. */
 const struct gt_bench_row *gt_bench_row_at(size_t i);
+/* The binding of a row. */
+enum gt_bind gt_bench_bind(const struct gt_bench_env *env, const struct gt_bench_row *row);
 /* A row for a workload that has none of its own: ns per operation, no target. */
 struct gt_bench_row gt_bench_plain_row(const struct gt_workload_ops *w);
 /* Measures a row. 0, or negative errno with a line in err. Context: a plain thread of a
  * process of its own. */
-int gt_bench_run(const struct gt_bench_row *row, const struct gt_bench_env *env,
-                 gt_bench_emit emit, void *arg, char *err, size_t err_size);
+int gt_bench_run(const struct gt_bench_row *row, const struct gt_bench_env *env, gt_bench_emit emit,
+                 void *arg, char *err, size_t err_size);

@@ -154,8 +154,7 @@ enum gt_cell_verdict gt_cell_run(const struct gt_workload_cell *c, struct gt_cel
     struct late l = {.ops = c->ops};
     o->rc = c->ops->create(&c->config, &l.rt, o->why, sizeof o->why);
     if (o->rc != 0)
-        return o->verdict =
-                   gt_cell_is_environment(o->rc) ? GT_CELL_ENVIRONMENT : GT_CELL_FAILED;
+        return o->verdict = gt_cell_is_environment(o->rc) ? GT_CELL_ENVIRONMENT : GT_CELL_FAILED;
     struct gt_alarm *alarm = c->deadline_ns ? gt_alarm_start(c->deadline_ns, too_late, &l) : NULL;
     enum gt_cell_verdict v = gt_cell_run_on(c, l.rt, o);
     gt_alarm_stop(alarm);

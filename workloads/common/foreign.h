@@ -21,4 +21,4 @@ uint64_t gt_foreign_self(void);
  */
 struct gt_alarm;
 struct gt_alarm *gt_alarm_start(int64_t ns, void (*fn)(void *), void *arg); /* NULL: no memory */
-void gt_alarm_stop(struct gt_alarm *a);                                    /* NULL: nothing */
+void gt_alarm_stop(struct gt_alarm *a);                                     /* NULL: nothing */

@@ -26,7 +26,8 @@ typedef void (*gt_journal_fn)(const struct gt_jentry *e, void *arg);
 /* Starts recording, at most so many entries per M and round; 0 stops. Before run, or with
  * the world stopped. */
 void gt_journal_enable(struct gt_runtime *rt, uint64_t entries_per_m);
-/* Every entry of the round, M by M, in each M's order. World stopped or run returned.
+/* Every entry of the round, M by M, in each M's order. World stopped or run returned; Ms
+ * that come back from system calls or callbacks meanwhile may add to the round.
  * *lost > 0: the round is incomplete and proves nothing. Returns how many. */
 uint64_t gt_journal_each(struct gt_runtime *rt, gt_journal_fn fn, void *arg, uint64_t *lost);
 /* Forgets the round. World stopped or run returned. */

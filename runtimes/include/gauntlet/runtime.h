@@ -107,7 +107,8 @@ struct gt_runtime_ops {
      * dropped where they stand. 0; -EDEADLK: every G is parked for ever; -EINTR:
      * interrupt() was called. May be called again on the same runtime. */
     int (*run)(struct gt_runtime *rt, gt_fn fn, void *arg);
-    /* Any thread, also a signal handler: makes run return -EINTR soon. */
+    /* Any thread, also a signal handler: makes run return -EINTR soon; outside a run, the
+     * next one. */
     void (*interrupt)(struct gt_runtime *rt);
     void (*destroy)(struct gt_runtime *rt);
     void (*stats)(struct gt_runtime *rt, struct gt_runtime_stats *out);
@@ -127,7 +128,10 @@ struct gt_runtime_ops {
     void (*lock_thread)(void);     /* nests */
     void (*unlock_thread)(void);
     void (*checkpoint)(void);            /* gives up the P if asked to */
-    void (*async_preempt)(bool on);      /* this G may be preempted by signal anywhere */
+    /* This G may be preempted by signal between any two instructions. While it has opted
+     * in it takes no lock that another thread may want, so no malloc and no stdio: its
+     * thread sleeps with it. It resumes on the same thread. */
+    void (*async_preempt)(bool on);
     struct gt_runtime *(*runtime)(void); /* of the calling G */
 
     /* ---- channels: elements are copied. Switch. ---- */
@@ -181,7 +185,8 @@ struct gt_runtime_ops {
 
     /* ---- foreign threads ---- */
     /* From a thread the runtime did not make, or from a G inside syscall_enter: runs
-     * fn(arg) on a G. 0, -EAGAIN, -ENOMEM, -ESHUTDOWN. */
+     * fn(arg) on a G. 0, -EAGAIN, -ENOMEM; -ESHUTDOWN: no run goes on, or it ended
+     * meanwhile and fn may not have finished. */
     int (*callback)(struct gt_runtime *rt, gt_fn fn, void *arg);
     /* While the sum of all deltas is > 0 foreign threads may still call in, so parked Gs
      * are no deadlock. Any thread. */

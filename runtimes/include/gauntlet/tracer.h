@@ -108,8 +108,9 @@ struct gt_tracer_host {
     void (*wake_reader)(const struct gt_tracer_host *h);
     /* Starts a G of the runtime's own (reader, advancer); not counted for deadlock. */
     int (*go_system)(const struct gt_tracer_host *h, void (*fn)(void *), void *arg);
-    /* Parks the calling G until wake_reader, at most timeout_ns (< 0: for ever). */
-    void (*park_reader)(const struct gt_tracer_host *h, int64_t timeout_ns);
+    /* Parks the calling G until the tracer's reader_wanted says so, which every search for
+     * work and every round of sysmon asks. */
+    void (*park_reader)(const struct gt_tracer_host *h);
 };
 
 /*
@@ -128,6 +129,9 @@ struct gt_tracer_ops {
     /* When: trace_start. Context: on a G, may block. Return: 0, -EBUSY, -ENOTSUP. */
     int (*start)(void *t, const struct gt_trace_options *o);
     int (*stop)(void *t);
+    /* Optional. When: a run ended with the trace on; no M runs, the Gs of the tracer's own
+     * are gone. It forgets the trace; the next start begins anew. */
+    void (*run_ended)(void *t);
     /* When: someone asks for a new generation. Required with GT_TRACER_GENERATIONS. */
     int (*advance)(void *t);
 
@@ -136,7 +140,8 @@ struct gt_tracer_ops {
     gt_tok (*acquire)(void *t, struct gt_mach *m);
     void (*release)(void *t, struct gt_mach *m, gt_tok tok);
 
-    /* An M appears; it leaves. m_dies: scheduler lock held (C6), may come from another M. */
+    /* An M appears; it leaves. Scheduler lock held (C6). An M for foreign threads comes and
+     * goes with each call, under a new serial, its state kept. */
     void (*m_born)(void *t, struct gt_mach *m);
     void (*m_dies)(void *t, struct gt_mach *m);
     void (*p_born)(void *t, struct gt_proc *p);
