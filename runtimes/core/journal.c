@@ -114,7 +114,7 @@ void gt_journal_leave(struct gt_m *m)
 void gt_journal_enable(struct gt_runtime *rt, uint64_t entries_per_m)
 {
     rt->journal_cap = entries_per_m;
-    gt_store_release(&rt->journal_on, entries_per_m > 0 ? 1u : 0u); /* pair: journal-on */
+    gt_store_relaxed(&rt->journal_on, entries_per_m > 0 ? 1u : 0u); 
 }
 
 static uint64_t walk(struct gt_jblock *b, gt_journal_fn fn, void *arg)

@@ -128,7 +128,7 @@ static void worker(void *arg)
 {
     struct mix *x = arg;
     uint64_t rng = R->goid() * 0x9e3779b97f4a7c15ull + 1;
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < ROUNDS || gt_load_relaxed(&x->stop) == 0; i++) {
         one_step(x, gt_rand(&rng) >> 33);
         gt_add_relaxed(&x->ops, 1u);
     }
@@ -146,8 +146,10 @@ static void called_back(void *arg)
 static void *foreign(void *arg)
 {
     struct mix *x = arg;
-    for (int i = 0; i < 20; i++)
+    do {
         (void)R->callback(x->rt, called_back, x);
+        gt_sleep_ns(50 * GT_NS_PER_US);
+    } while (gt_load_relaxed(&x->stop) == 0);
     return NULL;
 }
 
@@ -164,16 +166,25 @@ static void stopper(void *arg)
     R->wg_done(x->wg);
 }
 
+static uint64_t kinds_missing(struct gt_runtime *rt)
+{
+    struct probe *t = rt->tracer_state;
+    uint64_t missing = 0;
+    for (int i = 0; i < PE_COUNT; i++)
+        missing += gt_load_relaxed(&t->events[i]) == 0;
+    return missing;
+}
+
+/* At least so many traces, and more while a kind of event has not come by. */
 static void tracing(struct mix *x, int traces)
 {
-    for (int i = 0; i < traces; i++) {
+    for (int i = 0; i < traces || (i < 20 * traces && kinds_missing(x->rt)); i++) {
         expect(R->trace_start(NULL) == 0);
         for (int k = 0; k < 5; k++)
             R->sleep(400000);
         expect(R->trace_stop() == 0);
         R->sleep(100000);
     }
-    (void)x;
 }
 
 static void mix_main(void *arg)
