@@ -36,14 +36,13 @@ static void branch(struct node *n)
     }
     struct node a = {.ops = n->ops, .k = n->k - 1}, b = {.ops = n->ops, .k = n->k - 2};
     gt_gate_init(&a.done, n->ops->self());
-    a.rc = n->ops->go(first_branch, &a);
-    bool forked = a.rc == 0;
+    int rc = n->ops->go(first_branch, &a);
     branch(&b);
-    if (forked)
-        gt_gate_wait(n->ops, &a.done);
+    if (rc == 0)
+        gt_gate_wait(n->ops, &a.done); /* until then `a` is the child's */
     n->value = a.value + b.value;
-    n->tasks = a.tasks + b.tasks + (forked ? 1 : 0);
-    n->rc = a.rc ? a.rc : b.rc;
+    n->tasks = a.tasks + b.tasks + (rc == 0 ? 1 : 0);
+    n->rc = rc ? rc : a.rc ? a.rc : b.rc;
 }
 
 static uint64_t fib(uint32_t k)

@@ -38,7 +38,8 @@ static void sit(void *arg)
         c->ops->park();
     } while (gt_load_acquire(&s->released) == 0);
     s->times++;
-    if (gt_add_acq_rel(&c->left, 1u) + 1 == c->n)
+    uint32_t n = c->n; /* once counted, the crowd may be gone */
+    if (gt_add_acq_rel(&c->left, 1u) + 1 == n)
         gt_gate_open(c->ops, &c->gone);
 }
 

@@ -21,6 +21,7 @@
  *   b Waiting in gen 8 after its GoUnblock in gen 7 (seed 000).
  */
 #include <errno.h>
+#include <string.h>
 
 #include "core/core.h"
 #include "core/run.h"
@@ -332,20 +333,25 @@ static void say_no_stack(struct gt_runtime *rt, int rc)
                 gt_stacks_error(rc));
 }
 
-/* A new struct with a stack, on the list of all Gs for ever. NULL: *err is -ENOMEM. */
+/*
+ * A new G on the list of all Gs for ever; its struct stands at the top of its own stack, in
+ * the page that its first frame touches anyway, on its node. NULL: *err is -ENOMEM.
+ */
 static struct gt_g *g_make(struct gt_runtime *rt, int32_t node, int *err)
 {
     size_t state = rt->sched->g_state + rt->tracer->g_state;
-    struct gt_g *g = gt_alloc(rt->arena, sizeof *g + state, node);
+    size_t size = (sizeof(struct gt_g) + state + GT_CACHE_LINE - 1) & ~(size_t)(GT_CACHE_LINE - 1);
+    struct gt_stack st;
+    int rc = gt_stack_get(rt->stacks, node, &st);
     *err = -ENOMEM;
-    if (!g)
-        return NULL;
-    int rc = gt_stack_get(rt->stacks, node, &g->stack);
     if (rc != 0) {
-        gt_free(rt->arena, g, sizeof *g + state);
         say_no_stack(rt, rc);
         return NULL;
     }
+    st.hi -= size;
+    struct gt_g *g = (struct gt_g *)(void *)st.hi;
+    memset(g, 0, size);
+    g->stack = st;
     char *extra = (char *)(g + 1);
     g->t.sched = rt->sched->g_state ? extra : NULL;
     g->t.trace = rt->tracer->g_state ? extra + rt->sched->g_state : NULL;

@@ -192,6 +192,15 @@ int gt_runtime_create(const struct gt_config *c, struct gt_runtime **out, char *
 }
 
 /* ---- destroy -------------------------------------------------------------------------- */
+/* Stacks that Gs hold are theirs to sign off with the sanitizers. */
+static void destroy_gs(struct gt_runtime *rt)
+{
+    for (struct gt_g *g = rt->all_gs, *next; g; g = next) {
+        next = g->all_next;
+        gt_fiber_destroy(&g->stack.fiber);
+    }
+}
+
 static void destroy_ps(struct gt_runtime *rt)
 {
     for (int32_t i = 0; i < gt_load_relaxed(&rt->allp_len); i++) {
@@ -220,6 +229,7 @@ void gt_runtime_destroy(struct gt_runtime *rt)
 #if GT_ORACLE
     gt_journal_next_round(rt);
 #endif
+    destroy_gs(rt);
     gt_stacks_destroy(rt->stacks);
     gt_arena_destroy(arena);
     gt_topo_destroy(topo);

@@ -222,8 +222,8 @@ void gt_world_start(struct gt_runtime *rt)
     GT_EMIT(m, tok, stw_end);
     gt_trace_release(m, tok);
     gt_fence_heavy(rt); /* pair: asym */
-    if (gt_load_relaxed(&rt->idle_ps) != 0)
-        gt_wake(rt);
+    if (gt_load_relaxed(&rt->idle_ps) != 0 && rt->sched->has_work(rt->sched_state, NULL))
+        gt_wake(rt); /* not for nothing: an M that wakes delays the next stop */
     gt_unpin(m);
     gt_world_unlock(rt);
 }

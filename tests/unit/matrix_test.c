@@ -183,5 +183,7 @@ int main(int argc, char **argv)
         run_pass(&m);
         m.seed = gt_rng_mix(m.seed + 1) >> 16;
     } while (m.end && gt_child_clock() < m.end);
+    if (m.filtered)
+        regfree(&m.filter);
     return done_testing();
 }

@@ -161,6 +161,9 @@ static void test_figures(void)
     gt_series_add(&f.columns[0], &bad);
     ok(!gt_figure_has(&f, 0) && gt_figure_met(&f, 0) == GT_MET_NO_TARGET,
        "a figure whose check failed is void");
+    free(f.floor.v);
+    free(f.columns[0].v);
+    free(f.cas.v);
 }
 
 int main(void)
