@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "benchmark/core_bench.h"
@@ -16,7 +17,7 @@
 
 #define S 1000000000ll
 #define MS 1000000ll
-#define DEFAULT_NS (35 * S)
+#define DEFAULT_NS (30 * S)
 #define ROW_TIMEOUT (GT_TSAN || GT_ASAN ? 600 * S : 120 * S)
 #define STOP_TIMEOUT (5 * S)
 #define SAMPLE_MIN (1 * MS)
@@ -241,6 +242,42 @@ static void run_row(struct bench *b, struct gt_figures *f)
     snprintf(f->why, sizeof f->why, "no child process: %s", strerror(-rc));
 }
 
+/* ---- who else was on the machine ------------------------------------------------------------------- */
+struct usage {
+    double busy, all; /* ticks of all CPUs; all == 0: unknown */
+    double ours;      /* seconds of our children that have ended */
+};
+
+static struct usage usage_now(void)
+{
+    struct usage u = {0};
+    double v[8] = {0}; /* user nice system idle iowait irq softirq steal */
+    struct rusage ru;
+    FILE *f = fopen("/proc/stat", "re");
+    if (f && fscanf(f, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &v[0], &v[1], &v[2], &v[3], &v[4],
+                    &v[5], &v[6], &v[7]) == 8) {
+        for (int i = 0; i < 8; i++)
+            u.all += v[i];
+        u.busy = u.all - v[3] - v[4];
+    }
+    if (f)
+        fclose(f);
+    if (getrusage(RUSAGE_CHILDREN, &ru) == 0)
+        u.ours = (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
+                 (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
+    return u;
+}
+
+static double foreign_share(const struct usage *before, const struct usage *after)
+{
+    double all = after->all - before->all;
+    double ours = (after->ours - before->ours) * (double)sysconf(_SC_CLK_TCK);
+    if (before->all <= 0 || all <= 0)
+        return -1;
+    double share = (after->busy - before->busy - ours) / all;
+    return share > 0 ? share : 0;
+}
+
 /* ---- all rows ------------------------------------------------------------------------------------ */
 static enum gt_exit status_of(const struct bench *b, const struct gt_figures *f)
 {
@@ -296,14 +333,15 @@ static bool wants_colour(void)
     return isatty(STDOUT_FILENO) && !(no && *no);
 }
 
-static enum gt_exit report(struct bench *b, uint32_t n_rows, double seconds)
+static enum gt_exit report(struct bench *b, uint32_t n_rows, double seconds, double foreign)
 {
     struct gt_bench_report r = {.o = &b->o,
                                 .env = &b->env,
                                 .rows = b->rows,
                                 .n_rows = n_rows,
                                 .stopped = gt_stop_asked != 0,
-                                .seconds = seconds};
+                                .seconds = seconds,
+                                .foreign = foreign};
     enum gt_exit status = r.stopped || n_rows == 0 ? GT_EXIT_BROKEN : GT_EXIT_OK;
     if (b->o.json)
         gt_bench_print_json(stdout, &r);
@@ -327,9 +365,11 @@ static int run(const struct gt_verb *v, int argc, char **argv)
     }
     gt_stop_install();
     int64_t start = gt_child_clock();
+    struct usage before = usage_now();
     uint32_t n = run_rows(b, &status);
+    struct usage after = usage_now();
     double seconds = (double)(gt_child_clock() - start) / (double)S;
-    status = gt_exit_worse(status, report(b, n, seconds));
+    status = gt_exit_worse(status, report(b, n, seconds, foreign_share(&before, &after)));
     for (uint32_t i = 0; i < b->n_rows; i++) {
         for (uint32_t c = 0; c < GT_BENCH_COLUMNS_MAX; c++)
             free(b->rows[i].columns[c].v);

@@ -77,6 +77,7 @@ static void put_context(struct gt_json *j, const struct gt_bench_report *r)
     put_uint(j, "repetitions", r->env->repetitions);
     put_uint(j, "parked", r->env->parked);
     put_num(j, "seconds", r->seconds);
+    put_num(j, "foreign_cpu", r->foreign >= 0 ? r->foreign : NAN);
     put_bool(j, "complete", !r->stopped);
     gt_json_close(j, '}');
 }
@@ -135,9 +136,9 @@ static void put_column(struct gt_json *j, const struct gt_bench_report *r,
     put_str(j, "scheduler", scheduler);
     put_str(j, "syscalls", gt_syscalls_name(f->row->syscalls));
     put_uint(j, "procs", (uint64_t)f->row->procs);
-    put_str(j, "bind", f->row->own_runtime && f->row->once
-                           ? NULL
-                           : gt_bind_name(gt_bench_bind(r->env, f->row)));
+    put_str(j, "bind",
+            f->row->own_runtime && f->row->once ? NULL
+                                                : gt_bind_name(gt_bench_bind(r->env, f->row)));
     put_uint(j, "repetitions", s->n);
     put_uint(j, "iterations", s->ops);
     put_num(j, "real_time", gt_series_median(s));

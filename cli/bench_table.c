@@ -23,6 +23,8 @@ static const char *number(char *buf, size_t size, double v)
     double a = fabs(v);
     if (isnan(v))
         snprintf(buf, size, "%s", "");
+    else if (a < 0.0005)
+        snprintf(buf, size, "0");
     else if (a < 0.0995)
         snprintf(buf, size, "%.3f", v);
     else if (a < 9.95)
@@ -116,8 +118,10 @@ static const char *brief(char *buf, size_t size, double v)
         snprintf(buf, size, "%.0f", v);
     else if (a >= 0.0995)
         snprintf(buf, size, "%.*f", a >= 9.95 ? 1 : 2, v);
-    else
+    else if (a >= 0.0005)
         snprintf(buf, size, "%.3f", v);
+    else
+        snprintf(buf, size, "0");
     return buf;
 }
 
@@ -130,7 +134,7 @@ static void print_interval(const struct pen *p, const struct gt_figures *f, uint
         brief(hi, sizeof hi, gt_figure_shown(f, gt_series_quantile(s, 0.75)));
         snprintf(both, sizeof both, "%s..%s", lo, hi);
     }
-    fprintf(p->f, " %11s", both);
+    fprintf(p->f, "%12s", both);
 }
 
 static bool has_intervals(const struct gt_figures *f, uint32_t from, uint32_t to)
@@ -202,6 +206,8 @@ static void print_legend(const struct pen *p, const struct gt_bench_report *r)
             r->env->tracer->head.name,
             r->env->bind_free ? "pu where it can" : gt_bind_name(r->env->bind), r->env->repetitions,
             r->env->parked, r->env->seed, r->seconds);
+    if (r->foreign >= 0)
+        fprintf(p->f, "\nother programs took %.0f %% of the machine", 100 * r->foreign);
     fprintf(p->f, "%s%s%s\n", GT_ORACLE ? ", oracle build: no figure counts" : "",
             GT_ASAN || GT_TSAN || GT_DEBUG ? ", instrumented: no figure counts" : "",
             r->stopped ? ", stopped early: partial" : "");

@@ -36,6 +36,7 @@ struct gt_bench_report {
     uint32_t n_rows;
     bool stopped;
     double seconds;
+    double foreign; /* share of the machine's CPU time that went to others, < 0 unknown */
 };
 
 /* true: kept. */

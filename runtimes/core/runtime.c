@@ -270,6 +270,10 @@ GT_NORETURN static void close_run(struct gt_runtime *rt, int status)
 static void main_entry(void *arg)
 {
     struct gt_runtime *rt = arg;
+    /* Not left to begin(), which may come later: a thread made by main_fn may call back. */
+    gt_lock(&rt->sched_lock);
+    rt->open = true;
+    gt_unlock(&rt->sched_lock);
     rt->main_fn(rt->main_arg);
     close_run(rt, 0);
 }
@@ -441,22 +445,36 @@ static int leave_unusable(struct gt_runtime *rt)
     return -ETIMEDOUT;
 }
 
-/* The first G, and with it everything else. Callbacks and the deadlock check are let in
- * only when it is there. false: no memory for it or no thread to run it. */
+/*
+ * Lets callbacks in, then makes the first G: it may call for them at once. Until it is
+ * there the bias keeps a callback that comes and goes from being taken for a deadlock.
+ */
+static void open_run(struct gt_runtime *rt)
+{
+    gt_lock(&rt->sched_lock);
+    rt->open = true;
+    rt->in_callback++;
+    gt_unlock(&rt->sched_lock);
+}
+
+/* false: no memory for the first G or no thread to run it. */
 static bool begin(struct gt_runtime *rt, uintptr_t caller)
 {
+    open_run(rt);
+    uint64_t failures = gt_load_relaxed(&rt->count.thread_failures);
     int rc = gt_spawn(rt, main_entry, rt, GT_GF_MAIN, caller, &rt->main_g);
+    bool no_thread = gt_load_relaxed(&rt->count.thread_failures) != failures;
     gt_lock(&rt->sched_lock);
-    rt->open = rc == 0 && (rt->n_ms > 0 || gt_load_relaxed(&rt->closed) != 0);
-    if (!rt->open) {
+    rt->in_callback--;
+    bool begun = rc == 0 && (rt->n_ms > 0 || !no_thread || gt_load_relaxed(&rt->closed) != 0);
+    if (!begun) {
         gt_store_relaxed(&rt->exiting, 1u); /* sysmon starts no M for it either */
         gt_store_relaxed(&rt->run_status, rc != 0 ? rc : -EAGAIN);
+    } else {
+        gt_check_deadlock(rt); /* all may have parked already */
     }
-    bool open = rt->open;
-    if (open)
-        gt_check_deadlock(rt); /* all may have parked before it was looked for */
     gt_unlock(&rt->sched_lock);
-    return open;
+    return begun;
 }
 
 static int run_once(struct gt_runtime *rt, uintptr_t caller)
