@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""skipped.py CTEST.xml ALLOW: prints what was skipped and why; on CI (CI=true) fails on what ALLOW does not list."""
+"""skipped.py CTEST.xml ALLOW: prints what was skipped and why; on CI (CI=true) fails on what ALLOW does not list.
+
+A line of ALLOW is a glob for PRESET/TEST or `PRESET/TEST: POINT`, two blanks, the reason."""
 
 import fnmatch
 import os
@@ -35,10 +37,12 @@ def main():
         print("skipped.py: ctest left no report", file=sys.stderr)
         return 1
     allow = read_allow(allow_file)
+    preset = os.path.basename(os.path.dirname(os.path.abspath(report)))
     strict = os.environ.get("CI", "").lower() in ("true", "1", "yes")
     refused = 0
     for name, reason in skips(report):
-        allowed = any(fnmatch.fnmatchcase(name, glob) or fnmatch.fnmatchcase(name.split(":")[0], glob) for glob in allow)
+        where = f"{preset}/{name}"
+        allowed = any(fnmatch.fnmatchcase(where, glob) or fnmatch.fnmatchcase(where.split(":")[0], glob) for glob in allow)
         verdict = "skipped" if allowed or not strict else "SKIPPED, and not in tests/skip-allow.txt"
         refused += verdict != "skipped"
         print(f"{verdict}: {name}: {reason}")

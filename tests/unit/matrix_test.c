@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GT_TEST: workloads labels=full timeout=900 serial campaign */
+/* GT_TEST: workloads labels=full,reduced timeout=900 serial campaign */
 /*
  * Every workload on every scheduler under both syscall models at 1, 2 and 8 Ps, each cell
  * in a child process with a time limit. A cell passes when the workload's own check does,
