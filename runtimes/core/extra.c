@@ -35,7 +35,6 @@ static struct gt_m *make_extra(struct gt_runtime *rt, int *err)
     if (!m)
         return NULL;
     m->extra = true;
-    m->gone = true;
     m->extra_g = gt_g_new(NULL, rt, err);
     if (!m->extra_g)
         return NULL; /* the M stays on the list of all Ms, unused */

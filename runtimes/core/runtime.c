@@ -35,6 +35,32 @@ void gt_config_init(struct gt_config *c)
     c->watchdog_ns = WATCHDOG_NS;
 }
 
+/* ---- planted faults ------------------------------------------------------------------ */
+/* -EINVAL: no such fault (the line lists them); -ENOTSUP: this build has none. */
+static int set_fault(struct gt_runtime *rt, const char *name, char *err, size_t n)
+{
+    static const char *const names[] = {
+#define GT_FAULT_DEF(sym, text) #sym,
+#include "core/faults.def"
+#undef GT_FAULT_DEF
+    };
+    if (!name)
+        return 0;
+    for (uint32_t i = 0; i < GT_FAULT_COUNT; i++)
+        if (strcmp(names[i], name) == 0) {
+            gt_store_relaxed(&rt->fault, i + 1u);
+            if (GT_FAULTS && GT_ORACLE)
+                return 0;
+            snprintf(err, n, "fault '%s' is not in this build: use the oracle program of the preset "
+                             "'faults'", name);
+            return -ENOTSUP;
+        }
+    size_t k = (size_t)snprintf(err, n, "no fault is called '%s'; there are:", name);
+    for (uint32_t i = 0; i < GT_FAULT_COUNT && k < n; i++)
+        k += (size_t)snprintf(err + k, n - k, " %s", names[i]);
+    return -EINVAL;
+}
+
 /* ---- create ------------------------------------------------------------------------- */
 static int fail(char *err, size_t n, int rc, const char *what)
 {
@@ -183,7 +209,9 @@ int gt_runtime_create(const struct gt_config *c, struct gt_runtime **out, char *
     rt->arena = arena;
     rt->asym = !GT_TSAN && gt_os_membarrier() == 0;
     init_locks(rt);
-    rc = init_rest(rt, err, n);
+    rc = set_fault(rt, c->fault, err, n);
+    if (rc == 0)
+        rc = init_rest(rt, err, n);
     if (rc != 0)
         gt_runtime_destroy(rt);
     else

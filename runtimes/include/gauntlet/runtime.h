@@ -49,6 +49,7 @@ struct gt_config {
     const char *topology; /* NULL: this machine; else an hwloc synthetic string or XML file: placement only */
     int64_t watchdog_ns;  /* name a G that runs so long without a runtime call; 0: 10 s */
     uint32_t perturb;     /* later: disturbance level, oracle build */
+    const char *fault;    /* NULL; else a planted fault of faults.def, in a build that has them */
 };
 /* All defaults; scheduler, tracer and procs are still to be set. */
 void gt_config_init(struct gt_config *c);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GT_TEST: labels=quick,fault timeout=60 */
+/* Each planted fault is seen by the oracle meant to see it, and not when it is off: in the
+ * faults preset. In the others: that they are not there, and said so. */
+#include <errno.h>
+
+#include "in_runtime.h"
+#include "probe_tracer.h"
+
+struct pipes {
+    int fd[2];
+    struct gt_wg *wg;
+};
+
+static void reads(void *arg)
+{
+    struct pipes *x = arg;
+    int err = 0;
+    char c;
+    struct gt_fd *f = R->fd_open(x->fd[0], &err);
+    expect(f != NULL);
+    for (int i = 0; f && i < 50; i++)
+        expect(R->fd_read(f, &c, 1) == 1);
+    R->fd_close(f);
+    R->wg_done(x->wg);
+}
+
+/* A reader that waits each time: it is found by the poller and injected. */
+static void injects(void *arg)
+{
+    struct pipes x = {.wg = R->wg_new()};
+    (void)arg;
+    if (gt_os_pipe(x.fd, false) != 0)
+        abort();
+    expect(R->trace_start(NULL) == 0);
+    R->wg_add(x.wg, 1);
+    expect(R->go(reads, &x) == 0);
+    for (int i = 0; i < 50; i++) {
+        R->sleep(200000);
+        expect(gt_os_write(x.fd[1], "x", 1) == 1);
+    }
+    R->wg_wait(x.wg);
+    expect(R->trace_stop() == 0);
+    gt_os_close(x.fd[1]);
+    R->wg_free(x.wg);
+}
+
+static int create_with(const char *fault, struct gt_runtime **rt, char *err)
+{
+    struct gt_config c;
+    gt_config_init(&c);
+    c.scheduler = &gt_scheduler_worksteal;
+    c.tracer = &probe_tracer;
+    c.procs = 2;
+    c.fault = fault;
+    return R->create(&c, rt, err, 160);
+}
+
+/* Injections seen and events found wrong in one run. */
+static void run_with(const char *fault, uint64_t *injected, uint64_t *wrong)
+{
+    struct gt_runtime *rt = NULL;
+    struct gt_runtime_stats s;
+    char err[160] = "";
+    *injected = *wrong = 0;
+    if (create_with(fault, &rt, err) != 0) {
+        diag("%s", err);
+        return;
+    }
+    gt_store_relaxed(&bad, 0u);
+    int rc = R->run(rt, injects, NULL);
+    R->stats(rt, &s);
+    *injected = s.injected;
+    *wrong = gt_load_relaxed(&((struct probe *)rt->tracer_state)->wrong);
+    expect(rc == 0);
+    R->destroy(rt);
+}
+
+int main(void)
+{
+    struct gt_runtime *rt = NULL;
+    uint64_t injected, wrong;
+    char err[160] = "";
+    plan(3);
+    run_with(NULL, &injected, &wrong);
+    ok(injected > 10 && wrong == 0, "without a fault: %llu injected, %llu events wrong",
+       (unsigned long long)injected, (unsigned long long)wrong);
+    ok(create_with("no_such", &rt, err) == -EINVAL && strstr(err, "inject_event_first"),
+       "an unknown fault lists the known ones: %s", err);
+    if (GT_FAULTS) {
+        run_with("inject_event_first", &injected, &wrong);
+        ok(injected > 10 && wrong > 0, "inject_event_first (seed 000): %llu injected, %llu events wrong",
+           (unsigned long long)injected, (unsigned long long)wrong);
+    } else {
+        ok(create_with("inject_event_first", &rt, err) == -ENOTSUP && strstr(err, "faults"),
+           "a fault asked of a build without: %s", err);
+    }
+    return done_testing();
+}
