@@ -18,11 +18,11 @@
 #define S 1000000000ll
 #define MS 1000000ll
 #define DEFAULT_NS (30 * S)
-#define ROW_TIMEOUT (GT_TSAN || GT_ASAN ? 600 * S : 120 * S)
+#define SAMPLE_TIMEOUT (GT_TSAN || GT_ASAN ? 600 * S : 120 * S)
 #define STOP_TIMEOUT (5 * S)
 #define SAMPLE_MIN (1 * MS)
 #define SAMPLE_MAX (50 * MS)
-enum { ROWS_MAX = 64, REPETITIONS = 11, PARKED = 100000, MILLION = 1000000 };
+enum { ROWS_MAX = 64, REPETITIONS = 25, PARKED = 100000, MILLION = 1000000 };
 
 struct bench {
     struct gt_options o;
@@ -34,7 +34,7 @@ struct bench {
     char err[160]; /* child: why the row could not begin */
 };
 
-/* ---- which rows ------------------------------------------------------------------------- */
+/* ---- which rows -------------------------------------------------------- */
 static void add_row(struct bench *b, const struct gt_bench_row *row)
 {
     for (uint32_t i = 0; i < b->n_rows; i++)
@@ -89,7 +89,7 @@ static int choose_rows(struct bench *b, char *err, size_t size)
     return 0;
 }
 
-/* ---- settings ------------------------------------------------------------------------------ */
+/* ---- settings ---------------------------------------------------------- */
 static void choose_schedulers(struct bench *b)
 {
     uint32_t n = b->o.n_schedulers;
@@ -157,7 +157,7 @@ static int prepare(struct bench *b, const struct gt_verb *v, int argc, char **ar
     return GT_EXIT_OK;
 }
 
-/* ---- one row ---------------------------------------------------------------------------------- */
+/* ---- one row ----------------------------------------------------------- */
 enum { RECORD_SAMPLE, RECORD_REFUSED };
 struct record {
     uint32_t kind;
@@ -211,10 +211,12 @@ static void keep(struct gt_figures *f, const struct record *r)
 static void collect(struct gt_figures *f, struct gt_child *child)
 {
     struct record r;
-    int64_t deadline = gt_child_clock() + ROW_TIMEOUT;
+    int64_t deadline = gt_child_clock() + SAMPLE_TIMEOUT;
     int rc;
-    while ((rc = gt_child_read(child, &r, sizeof r, deadline, &gt_stop_asked)) == 1)
+    while ((rc = gt_child_read(child, &r, sizeof r, deadline, &gt_stop_asked)) == 1) {
         keep(f, &r);
+        deadline = gt_child_clock() + SAMPLE_TIMEOUT;
+    }
     if (rc == -EINTR) {
         f->incomplete = true;
         kill(child->pid, SIGTERM);
@@ -242,7 +244,7 @@ static void run_row(struct bench *b, struct gt_figures *f)
     snprintf(f->why, sizeof f->why, "no child process: %s", strerror(-rc));
 }
 
-/* ---- who else was on the machine ------------------------------------------------------------------- */
+/* ---- who else was on the machine --------------------------------------- */
 struct usage {
     double busy, all; /* ticks of all CPUs; all == 0: unknown */
     double ours;      /* seconds of our children that have ended */
@@ -278,7 +280,7 @@ static double foreign_share(const struct usage *before, const struct usage *afte
     return share > 0 ? share : 0;
 }
 
-/* ---- all rows ------------------------------------------------------------------------------------ */
+/* ---- all rows ---------------------------------------------------------- */
 static enum gt_exit status_of(const struct bench *b, const struct gt_figures *f)
 {
     enum gt_exit status = f->crashed ? GT_EXIT_BROKEN : GT_EXIT_OK;
@@ -289,6 +291,8 @@ static enum gt_exit status_of(const struct bench *b, const struct gt_figures *f)
     for (uint32_t i = 0; i < b->env.n_schedulers; i++) {
         if (f->columns[i].wrong)
             status = gt_exit_worse(status, GT_EXIT_BAD);
+        else if (f->columns[i].rc == -ENOSPC) /* no more mappings to be had here */
+            status = gt_exit_worse(status, GT_EXIT_VOID);
         else if (f->columns[i].rc != 0 && f->columns[i].rc != -ENOTSUP)
             status = gt_exit_worse(status, GT_EXIT_BROKEN);
     }

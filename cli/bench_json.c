@@ -111,6 +111,7 @@ static void put_targets(struct gt_json *j, const struct gt_figures *f, uint32_t 
     static const char *const about[] = {"value", "over floor", "times floor"};
     static const char *const met[] = {NULL, "no", "target", "stretch"};
     put_str(j, "about", about[f->row->about]);
+    put_bool(j, "paired", f->row->paired);
     put_num(j, "shown", gt_figure_shown(f, gt_series_median(&f->columns[column])));
     put_num(j, "target", f->row->target > 0 ? f->row->target : NAN);
     put_num(j, "stretch", f->row->stretch > 0 ? f->row->stretch : NAN);

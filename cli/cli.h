@@ -39,7 +39,7 @@ bool gt_stdout_ok(const char *verb);
 /* Writes DIR/name as a whole or not at all; makes DIR. 0, or -errno after one line. */
 int gt_save(const char *verb, const char *dir, const char *name, const void *data, size_t n);
 
-/* ---- progress: a line on standard error, on a terminal only ------------------------- */
+/* ---- progress: a line on standard error, on a terminal only ------------ */
 struct gt_progress {
     bool shown;
     int done, total;

@@ -57,7 +57,7 @@ double gt_figure_shown(const struct gt_figures *f, double value)
 {
     switch (f->row->about) {
     case GT_BENCH_OVER:
-        return value - gt_series_median(&f->floor);
+        return f->row->paired ? value : value - gt_series_median(&f->floor);
     case GT_BENCH_RATIO:
         return value / gt_series_median(&f->floor);
     case GT_BENCH_VALUE:

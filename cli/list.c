@@ -5,6 +5,7 @@
 #include "benchmark/core_bench.h"
 #include "cli.h"
 #include "common/registry.h"
+#include "gauntlet/fault.h"
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
 #include "json.h"
@@ -43,13 +44,15 @@ struct item {
     uint64_t bits;
     const struct flag *flags; /* what bits mean, NULL: no capabilities */
     const char *flags_key;    /* "capabilities" or "needs" */
+    const struct gt_fault_info *fault;
 };
 
 static bool plugin_item(uint32_t magic, const struct flag *flags, size_t i, struct item *it)
 {
     const struct gt_plugin_head *h = gt_plugin_builtin(magic, i);
     if (h)
-        *it = (struct item){h->name, h->summary, h->flags, flags, "capabilities"};
+        *it = (struct item){.name = h->name, .summary = h->summary, .bits = h->flags, .flags = flags,
+                            .flags_key = "capabilities"};
     return h != NULL;
 }
 static bool runtime_item(size_t i, struct item *it)
@@ -68,7 +71,8 @@ static bool workload_item(size_t i, struct item *it)
 {
     const struct gt_workload_ops *w = gt_workload_at(i);
     if (w)
-        *it = (struct item){w->head.name, w->head.summary, w->needs, runtime_flags, "needs"};
+        *it = (struct item){.name = w->head.name, .summary = w->head.summary, .bits = w->needs,
+                            .flags = runtime_flags, .flags_key = "needs"};
     return w != NULL;
 }
 static bool bench_item(size_t i, struct item *it)
@@ -77,6 +81,13 @@ static bool bench_item(size_t i, struct item *it)
     if (row)
         *it = (struct item){.name = row->name, .summary = row->summary};
     return row != NULL;
+}
+static bool fault_item(size_t i, struct item *it)
+{
+    const struct gt_fault_info *f = gt_fault_info(i);
+    if (f)
+        *it = (struct item){.name = f->name, .summary = f->summary, .fault = f};
+    return f != NULL;
 }
 static bool no_item(size_t i, struct item *it)
 {
@@ -91,7 +102,7 @@ static const struct kind {
 } kinds[] = {
     {"runtimes", runtime_item}, {"schedulers", scheduler_item},
     {"tracers", tracer_item},   {"workloads", workload_item},
-    {"stress", no_item},        {"faults", no_item},
+    {"stress", no_item},        {"faults", fault_item},
     {"bench", bench_item},
 };
 #define N_KINDS (sizeof kinds / sizeof kinds[0])
@@ -122,6 +133,18 @@ static void print_kind(const struct kind *k, bool heading)
     }
 }
 
+static void json_fault(struct gt_json *j, const struct gt_fault_info *f)
+{
+    gt_json_key(j, "seed");
+    gt_json_str(j, f->seed);
+    gt_json_key(j, "reference");
+    gt_json_str(j, f->reference);
+    gt_json_key(j, "oracle");
+    gt_json_str(j, f->oracle);
+    gt_json_key(j, "class");
+    gt_json_str(j, f->cls);
+}
+
 static void json_item(struct gt_json *j, const struct kind *k, const struct item *it)
 {
     gt_json_open_line(j, '{');
@@ -139,6 +162,8 @@ static void json_item(struct gt_json *j, const struct kind *k, const struct item
                 gt_json_str(j, f->name);
         gt_json_close(j, ']');
     }
+    if (it->fault)
+        json_fault(j, it->fault);
     gt_json_close(j, '}');
 }
 

@@ -41,7 +41,7 @@ __attribute__((format(printf, 2, 3))) static int refuse(const struct given *g, c
     return -EINVAL;
 }
 
-/* ---- values --------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------ */
 int gt_parse_number(const char *text, uint64_t lo, uint64_t hi, uint64_t *out)
 {
     char *end;
@@ -96,7 +96,7 @@ const char *gt_syscalls_name(enum gt_syscall_model m)
     return m == GT_SYSCALLS_STATUS ? "status" : "scanbit";
 }
 
-/* ---- lists: NAME[,NAME] ------------------------------------------------------------------- */
+/* ---- lists: NAME[,NAME] ------------------------------------------------ */
 typedef int (*take_one)(const struct given *g, const char *item, uint32_t i);
 
 /* Calls `take` for each item; *n counts them. */
@@ -269,14 +269,14 @@ static const struct option options[] = {
     {GT_OPT_OPS, "--ops", "N", "operations of each workload", take_ops},
     {GT_OPT_GS, "--gs", "N", "Gs at most", take_gs},
     {GT_OPT_SEED, "--seed", "N", "of every random choice (drawn, and said)", take_seed},
-    {GT_OPT_REPETITIONS, "--repetitions", "N", "samples of each figure (11)", take_repetitions},
+    {GT_OPT_REPETITIONS, "--repetitions", "N", "samples of each figure (25)", take_repetitions},
     {GT_OPT_MILLION, "--million", NULL, "park a million Gs, not 100,000", take_million},
     {GT_OPT_OUT, "--out", "DIR", "keep the result in a file there, too", take_out},
     {GT_OPT_JSON, "--json", NULL, "the result as JSON", take_json},
 };
 #define N_OPTIONS (sizeof options / sizeof options[0])
 
-/* ---- parsing ------------------------------------------------------------------------------ */
+/* ---- parsing ----------------------------------------------------------- */
 static void print_option(char *buf, size_t size, const struct option *d)
 {
     snprintf(buf, size, "%s%s%s", d->name, d->value ? "=" : "", d->value ? d->value : "");

@@ -34,7 +34,7 @@ bool gt_stdout_ok(const char *verb)
     return false;
 }
 
-/* ---- asked to stop ------------------------------------------------------------------ */
+/* ---- asked to stop ----------------------------------------------------- */
 volatile sig_atomic_t gt_stop_asked;
 
 static void on_stop(int signo)
@@ -50,7 +50,7 @@ void gt_stop_install(void)
     sigaction(SIGTERM, &sa, NULL);
 }
 
-/* ---- files ---------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------- */
 static int write_file(int fd, const char *at, size_t n)
 {
     while (n > 0) {
@@ -109,7 +109,7 @@ int gt_save(const char *verb, const char *dir, const char *name, const void *dat
     return rc;
 }
 
-/* ---- progress ---------------------------------------------------------------------------- */
+/* ---- progress ---------------------------------------------------------- */
 void gt_progress_start(struct gt_progress *p, int total)
 {
     const char *term = getenv("TERM");

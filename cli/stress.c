@@ -48,7 +48,7 @@ struct task {
     int64_t budget_ns; /* 0: one round */
 };
 
-/* ---- what to run ----------------------------------------------------------------------- */
+/* ---- what to run ------------------------------------------------------- */
 static int choose_workloads(struct plan *p, char *err, size_t size)
 {
     for (int i = 0; i < p->o.n_args && p->n_workloads < WORKLOADS_MAX; i++) {
@@ -121,7 +121,7 @@ static struct task cell_at(const struct plan *p, uint32_t i)
     return t;
 }
 
-/* ---- in the child ------------------------------------------------------------------------ */
+/* ---- in the child ------------------------------------------------------ */
 static void child_main(int fd, void *arg)
 {
     struct task *t = arg;
@@ -139,7 +139,7 @@ static void child_main(int fd, void *arg)
     (void)gt_child_send(fd, &r, sizeof r);
 }
 
-/* ---- TAP ------------------------------------------------------------------------------------ */
+/* ---- TAP --------------------------------------------------------------- */
 static void print_title(const struct plan *p, const struct task *t)
 {
     const struct gt_workload_cell *c = &t->cell;
@@ -221,7 +221,7 @@ static void show(struct plan *p)
     fflush(stdout);
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------- */
 static enum gt_exit status_of(const struct gt_cell_outcome *o)
 {
     switch (o->verdict) {
@@ -233,6 +233,8 @@ static enum gt_exit status_of(const struct gt_cell_outcome *o)
     case GT_CELL_INTERRUPTED:
         return GT_EXIT_BROKEN;
     case GT_CELL_FAILED:
+        if (gt_cell_is_environment(o->rc))
+            return GT_EXIT_VOID;
         return o->rc == -ENOMEM || o->rc == -EAGAIN ? GT_EXIT_BROKEN : GT_EXIT_BAD;
     case GT_CELL_WRONG:
     case GT_CELL_LEFT:

@@ -46,7 +46,7 @@ struct call {
     bool ran;
 };
 
-/* ---- on the runtime's side --------------------------------------------------------- */
+/* ---- on the runtime's side --------------------------------------------- */
 static void let_go(void *arg)
 {
     struct shared *s = arg;
@@ -133,7 +133,7 @@ static void called(void *arg)
     k->ran = true;
 }
 
-/* ---- on the threads' side -------------------------------------------------------------- */
+/* ---- on the threads' side ---------------------------------------------- */
 /* -EAGAIN: no thread struct to be had just now. */
 static int call_in(struct caller *c, struct call *k)
 {
@@ -159,7 +159,7 @@ static void thread_main(void *arg)
     }
 }
 
-/* ---- waves --------------------------------------------------------------------------------- */
+/* ---- waves ------------------------------------------------------------- */
 struct tally {
     uint64_t done, nested, sum, n_sent, wrong, threads, back;
     uint64_t seen[SEEN]; /* handles of threads, the first SEEN */

@@ -24,7 +24,7 @@ enum {
 #define US 1000ll
 #define FAR (3600ll * 1000 * 1000 * 1000)
 
-/* ---- sleeps ------------------------------------------------------------------------ */
+/* ---- sleeps ------------------------------------------------------------ */
 struct sleeper {
     const struct gt_runtime_ops *ops;
     struct gt_rng rng;
@@ -60,7 +60,7 @@ static int sleeps(const struct gt_workload_params *p, uint64_t n, struct gt_work
     return rc;
 }
 
-/* ---- one-shots --------------------------------------------------------------------------- */
+/* ---- one-shots --------------------------------------------------------- */
 struct volley {
     const struct gt_runtime_ops *ops;
     struct gt_gate all;
@@ -95,8 +95,8 @@ static int by_rank(const void *a, const void *b)
 }
 
 /* All have fired; stopping says so, and that none is still inside fire(). */
-static void judge_volley(const struct gt_workload_params *p, const struct volley *v,
-                         struct shot *s, uint32_t n, struct gt_workload_result *r)
+static void judge_volley(const struct gt_workload_params *p, const struct volley *v, struct shot *s,
+                         uint32_t n, struct gt_workload_result *r)
 {
     int64_t now = p->ops->now();
     for (uint32_t i = 0; i < n; i++) {
@@ -164,7 +164,7 @@ static int volleys(const struct gt_workload_params *p, uint64_t n, struct gt_wor
     return rc;
 }
 
-/* ---- stopped before they fire ------------------------------------------------------------- */
+/* ---- stopped before they fire ------------------------------------------ */
 static void never(void *arg)
 {
     gt_add_relaxed((gt_a32 *)arg, 1u);
@@ -198,7 +198,7 @@ static int stops(const struct gt_workload_params *p, uint64_t n, struct gt_workl
     return rc;
 }
 
-/* ---- periodic -------------------------------------------------------------------------------- */
+/* ---- periodic ---------------------------------------------------------- */
 struct clockwork {
     const struct gt_runtime_ops *ops;
     struct gt_gate enough;

@@ -38,7 +38,7 @@ struct gt_runtime;
 #define GT_FAULTS 0
 #endif
 enum gt_fault_id {
-#define GT_FAULT_DEF(sym, text) GT_FAULT_ID_##sym,
+#define GT_FAULT_DEF(sym, ...) GT_FAULT_ID_##sym,
 #include "core/faults.def"
 #undef GT_FAULT_DEF
     GT_FAULT_COUNT
@@ -143,8 +143,7 @@ struct gt_m {
     uint64_t rng;
     struct gt_altstack altstack;
     uint64_t signal_mask; /* of the thread before it became an M */
-    struct gt_thread thread;
-    bool has_thread;
+    struct gt_thread thread; /* known when has_thread */
 
     /* Written by: who hands a P to this parked M, before waking it. */
     struct gt_note park;
@@ -156,6 +155,8 @@ struct gt_m {
     struct gt_m *idle_next;
     bool idle;
     bool gone;          /* its thread has left */
+    bool has_thread;    /* who started the thread has said so: it can be joined */
+    bool ended;         /* the thread has done its last */
     struct gt_g *lockedg; /* Written by: this M; read by others under sched_lock */
     struct gt_m *extra_next; /* Guarded by: rt->extra_lock */
     struct gt_g *extra_g;

@@ -21,6 +21,7 @@
 #include "core/core.h"
 #include "core/host.h"
 #include "core/sync.h"
+#include "gauntlet/fault.h"
 
 #define LEAVE_NS (10 * GT_NS_PER_S)
 #define WATCHDOG_NS (10 * GT_NS_PER_S)
@@ -39,15 +40,9 @@ void gt_config_init(struct gt_config *c)
 /* -EINVAL: no such fault (the line lists them); -ENOTSUP: this build has none. */
 static int set_fault(struct gt_runtime *rt, const char *name, char *err, size_t n)
 {
-    static const char *const names[] = {
-#define GT_FAULT_DEF(sym, text) #sym,
-#include "core/faults.def"
-#undef GT_FAULT_DEF
-    };
-    if (!name)
-        return 0;
-    for (uint32_t i = 0; i < GT_FAULT_COUNT; i++)
-        if (strcmp(names[i], name) == 0) {
+    const struct gt_fault_info *f;
+    for (uint32_t i = 0; name && (f = gt_fault_info(i)) != NULL; i++)
+        if (strcmp(f->name, name) == 0) {
             gt_store_relaxed(&rt->fault, i + 1u);
             if (GT_FAULTS && GT_ORACLE)
                 return 0;
@@ -55,9 +50,11 @@ static int set_fault(struct gt_runtime *rt, const char *name, char *err, size_t 
                              "'faults'", name);
             return -ENOTSUP;
         }
+    if (!name)
+        return 0;
     size_t k = (size_t)snprintf(err, n, "no fault is called '%s'; there are:", name);
-    for (uint32_t i = 0; i < GT_FAULT_COUNT && k < n; i++)
-        k += (size_t)snprintf(err + k, n - k, " %s", names[i]);
+    for (uint32_t i = 0; (f = gt_fault_info(i)) != NULL && k < n; i++)
+        k += (size_t)snprintf(err + k, n - k, " %s", f->name);
     return -EINVAL;
 }
 

@@ -36,7 +36,7 @@ static bool stopped(const struct bench *b)
     return b->env->stop && *b->env->stop;
 }
 
-/* ---- one sample ----------------------------------------------------------------------- */
+/* ---- one sample -------------------------------------------------------- */
 static int measure_floor(const struct gt_bench_cell *c, struct gt_bench_sample *s)
 {
     s->value = c->column == GT_BENCH_CAS ? gt_floor_cas(c->n) : c->row->floor_of(c);
@@ -51,7 +51,7 @@ static void take(const struct gt_bench_cell *c, struct gt_bench_sample *s)
         snprintf(s->why, sizeof s->why, "%s", strerror(-s->rc));
 }
 
-/* ---- how many operations ----------------------------------------------------------------- */
+/* ---- how many operations ----------------------------------------------- */
 /* Grows n until a sample takes its time, going by the clock and not by the figure: some
  * figures are a part of what was done. */
 static void calibrate(const struct bench *b, struct gt_bench_cell *c)
@@ -73,16 +73,19 @@ static void calibrate(const struct bench *b, struct gt_bench_cell *c)
 static void choose_n(const struct bench *b, struct gt_bench_cell *c)
 {
     struct gt_bench_sample warm;
+    c->quiet = true;
     if (b->row->fixed_n && c->column != GT_BENCH_CAS) {
         c->n = b->env->parked;
+        c->quiet = false;
         return;
     }
     calibrate(b, c);
     if (!stopped(b))
         take(c, &warm);
+    c->quiet = false;
 }
 
-/* ---- setting up ----------------------------------------------------------------------------- */
+/* ---- setting up -------------------------------------------------------- */
 enum gt_bind gt_bench_bind(const struct gt_bench_env *env, const struct gt_bench_row *row)
 {
     if (!env->bind_free)
@@ -135,7 +138,7 @@ static int add_columns(struct bench *b, char *err, size_t size)
     return 0;
 }
 
-/* ---- rounds ------------------------------------------------------------------------------------ */
+/* ---- rounds ------------------------------------------------------------ */
 static void shuffle(struct bench *b, uint32_t *order)
 {
     for (uint32_t i = 0; i < b->n_cells; i++)

@@ -63,6 +63,7 @@ struct gt_bench_row {
     int32_t procs;
     enum gt_syscall_model syscalls;
     bool bounded;     /* also by 1.25 x (floor + cas x CAS) */
+    bool paired;      /* OVER: the value is less its floor already, sample by sample */
     bool once;        /* the same for all schedulers: measured in the first column only */
     bool own_runtime; /* measure() makes its runtime itself, or needs none */
     bool fixed_n;     /* n is env->parked, not so many that a sample takes its time */
@@ -84,6 +85,7 @@ struct gt_bench_cell {
     uint64_t seed;
     gt_bench_emit emit; /* for a measure() that has more than one sample to give */
     void *emit_arg;
+    bool quiet; /* warming up: nothing is to be emitted */
     int32_t column;
 };
 

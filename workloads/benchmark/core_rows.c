@@ -17,7 +17,7 @@
 #define US 1000ll
 #define MS 1000000ll
 
-/* ---- a workload ------------------------------------------------------------------------ */
+/* ---- a workload -------------------------------------------------------- */
 static struct gt_workload_cell workload_cell(const struct gt_bench_cell *c)
 {
     return (struct gt_workload_cell){.ops = c->env->ops,
@@ -60,7 +60,7 @@ static int measure_workload(const struct gt_bench_cell *c, struct gt_bench_sampl
     return judge(&o, s);
 }
 
-/* ---- a function on the first G -------------------------------------------------------------- */
+/* ---- a function on the first G ----------------------------------------- */
 struct call {
     const struct gt_bench_cell *c;
     const struct gt_runtime_ops *ops;
@@ -79,24 +79,41 @@ static int on_first_g(const struct gt_bench_cell *c, struct gt_bench_sample *s, 
     return rc ? rc : k.rc;
 }
 
+/* Wrapped and raw calls in turn, on one thread: the raw ones are the row's floor. */
+enum { TURNS = 64 };
+
 static void make_calls(void *arg)
 {
     struct call *k = arg;
     const struct gt_runtime_ops *ops = k->ops;
-    int64_t start = ops->now();
-    for (uint64_t i = 0; i < k->c->n; i++) {
-        ops->syscall_enter();
-        (void)gt_call_getpid();
-        ops->syscall_exit();
+    struct gt_bench_sample raw = {.column = GT_BENCH_FLOOR, .crossed = -1};
+    uint64_t n = k->c->n / TURNS + 1;
+    int64_t wrapped_ns = 0, raw_ns = 0;
+    for (int turn = 0; turn < TURNS; turn++) {
+        int64_t start = ops->now();
+        for (uint64_t i = 0; i < n; i++) {
+            ops->syscall_enter();
+            (void)gt_call_getpid();
+            ops->syscall_exit();
+        }
+        int64_t between = ops->now();
+        for (uint64_t i = 0; i < n; i++)
+            (void)gt_call_getpid();
+        wrapped_ns += between - start;
+        raw_ns += ops->now() - between;
     }
-    k->s->value = (double)(ops->now() - start) / (double)k->c->n;
+    k->s->value = (double)(wrapped_ns - raw_ns) / (double)(n * TURNS);
+    raw.value = (double)raw_ns / (double)(n * TURNS);
+    raw.ops = n * TURNS;
+    if (!k->c->quiet)
+        (void)k->c->emit(k->c->emit_arg, &raw);
 }
 static int measure_syscall(const struct gt_bench_cell *c, struct gt_bench_sample *s)
 {
     return on_first_g(c, s, make_calls);
 }
 
-/* ---- stopping the world ------------------------------------------------------------------------ */
+/* ---- stopping the world ------------------------------------------------ */
 static void spend(const struct gt_runtime_ops *ops, int64_t ns)
 {
     for (int64_t end = ops->now() + ns; ops->now() < end;)
@@ -163,7 +180,7 @@ static int measure_stop_busy(const struct gt_bench_cell *c, struct gt_bench_samp
     return on_first_g(c, s, stop_busy);
 }
 
-/* ---- parked Gs ------------------------------------------------------------------------------------ */
+/* ---- parked Gs --------------------------------------------------------- */
 static int measure_parking(const struct gt_bench_cell *c, struct gt_bench_sample *s)
 {
     struct gt_workload_cell cell = workload_cell(c);
@@ -221,7 +238,7 @@ static int measure_page_tables(const struct gt_bench_cell *c, struct gt_bench_sa
     return measure_memory(c, s, "page_table_bytes_per_g");
 }
 
-/* ---- doing nothing ----------------------------------------------------------------------------------- */
+/* ---- doing nothing ----------------------------------------------------- */
 enum { IDLE_GS = 64, WINDOWS = 10 };
 #define WINDOW_NS (100 * MS)
 #define SETTLE_NS (50 * MS)
@@ -255,7 +272,7 @@ static void watch(void *arg)
         d->s->value = 100.0 * (double)(used - before) / (double)(now - then);
         before = used;
         then = now;
-        if (i + 1 < WINDOWS)
+        if (i + 1 < WINDOWS && !d->c->quiet)
             (void)d->c->emit(d->c->emit_arg, d->s);
     }
 }
@@ -286,7 +303,7 @@ static int measure_idle(const struct gt_bench_cell *c, struct gt_bench_sample *s
     return rc;
 }
 
-/* ---- floors as rows, and the raw switch ------------------------------------------------------------------ */
+/* ---- floors as rows, and the raw switch -------------------------------- */
 static int measure_switch(const struct gt_bench_cell *c, struct gt_bench_sample *s)
 {
     int64_t ns = gt_bench_switch(c->n);
@@ -294,46 +311,58 @@ static int measure_switch(const struct gt_bench_cell *c, struct gt_bench_sample 
     return ns < 0 ? (int)ns : 0;
 }
 
+/* A floor of one thread, bound where the Ps are. */
+static double bound(const struct gt_bench_cell *c, double (*floor)(uint64_t n))
+{
+    struct gt_floor_place before;
+    bool held = gt_bench_bind(c->env, c->row) != GT_BIND_NONE && gt_floor_hold(&before);
+    double each = floor(c->n);
+    if (held)
+        gt_floor_let_go(&before);
+    return each;
+}
+
 static double floor_switch(const struct gt_bench_cell *c)
 {
-    return gt_floor_switch(c->n);
+    return bound(c, gt_floor_switch);
 }
 static double floor_yield(const struct gt_bench_cell *c)
 {
-    return gt_floor_yield(c->n);
+    return bound(c, gt_floor_yield);
 }
 static double floor_spawn(const struct gt_bench_cell *c)
 {
-    return gt_floor_spawn(c->n);
+    return bound(c, gt_floor_spawn);
 }
 static double floor_spawn_shared(const struct gt_bench_cell *c)
 {
-    double one = gt_floor_spawn(c->n);
+    double one = floor_spawn(c);
     return one < 0 ? one : one / c->row->procs;
 }
 static double floor_batch(const struct gt_bench_cell *c)
 {
-    return gt_floor_batch(c->n);
+    return bound(c, gt_floor_batch);
 }
 static double floor_pingpong(const struct gt_bench_cell *c)
 {
-    return gt_floor_pingpong(c->n);
+    return bound(c, gt_floor_pingpong);
 }
+/* Two threads: they bind themselves. */
 static double floor_line(const struct gt_bench_cell *c)
 {
     return gt_floor_line(c->n);
-}
-static double floor_syscall(const struct gt_bench_cell *c)
-{
-    return gt_floor_syscall(c->n);
 }
 static double floor_wake(const struct gt_bench_cell *c)
 {
     return gt_floor_wake(c->n);
 }
+static double stacks(uint64_t n)
+{
+    return gt_floor_stacks(n, GT_STACK_DEFAULT);
+}
 static double floor_stacks(const struct gt_bench_cell *c)
 {
-    return gt_floor_stacks(c->n, GT_STACK_DEFAULT);
+    return bound(c, stacks);
 }
 
 #define FLOOR_ROW(name, floor)                                                                     \
@@ -348,7 +377,7 @@ FLOOR_ROW(raw_call, gt_floor_syscall)
 FLOOR_ROW(line, gt_floor_line)
 FLOOR_ROW(wake, gt_floor_wake)
 
-/* ---- the table --------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------- */
 /*
  * Lock-prefixed instructions of the paths (`cas`), core and `worksteal`, one P:
  *   a G begins to run: take it from next or ring 1, Runnable -> Running 1. It stops: 0.
@@ -482,11 +511,11 @@ static const struct gt_bench_row rows[] = {
      .workload = "syscall-storm",
      .floor = "the raw call",
      .about = GT_BENCH_OVER,
+     .paired = true,
      .target = 15,
      .procs = 1,
      .syscalls = GT_SYSCALLS_STATUS,
-     .measure = measure_syscall,
-     .floor_of = floor_syscall},
+     .measure = measure_syscall},
     {.name = "syscall-scanbit",
      .title = "syscall, scanbit",
      .summary = "the same under the other model",
@@ -494,11 +523,11 @@ static const struct gt_bench_row rows[] = {
      .workload = "syscall-storm",
      .floor = "the raw call",
      .about = GT_BENCH_OVER,
+     .paired = true,
      .target = 10,
      .procs = 1,
      .syscalls = GT_SYSCALLS_SCANBIT,
-     .measure = measure_syscall,
-     .floor_of = floor_syscall},
+     .measure = measure_syscall},
     {.name = "stop-idle",
      .title = "stop, idle P",
      .summary = "request to all stopped, the other P idle",

@@ -26,7 +26,7 @@ static double per(int64_t ns, uint64_t n)
     return (double)ns / (double)n;
 }
 
-/* ---- the switch --------------------------------------------------------------------- */
+/* ---- the switch -------------------------------------------------------- */
 /* void floor_switch(void **save_sp, void *to_sp) */
 void floor_switch(void **save_sp, void *to_sp);
 #if defined(__x86_64__)
@@ -56,7 +56,7 @@ __asm__(".text\n.p2align 5\n.globl floor_switch\n.hidden floor_switch\n"
 enum { SAVED = 20, PC = 11, WORDS = 20 };
 #endif
 
-/* ---- coroutines without a runtime ------------------------------------------------------ */
+/* ---- coroutines without a runtime -------------------------------------- */
 enum { STACK = 4096, COROS = 1024, BATCH = 1000 };
 
 struct world;
@@ -177,7 +177,7 @@ static double end_world(struct world *w, int64_t start, uint64_t n)
     return each;
 }
 
-/* ---- what they do --------------------------------------------------------------------------- */
+/* ---- what they do ------------------------------------------------------ */
 static void bounce(struct world *w)
 {
     for (;;)
@@ -297,7 +297,7 @@ double gt_floor_pingpong(uint64_t n)
     return end_world(w, start, n);
 }
 
-/* ---- without coroutines ------------------------------------------------------------------------ */
+/* ---- without coroutines ------------------------------------------------ */
 double gt_floor_cas(uint64_t n)
 {
     gt_a64 word;

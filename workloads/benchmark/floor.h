@@ -5,6 +5,7 @@
  * < 0 when this machine or build cannot (sanitizers: no stack switches by hand).
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 double gt_floor_switch(uint64_t n);   /* a stack switch through a call and a jump back */
@@ -19,3 +20,11 @@ double gt_floor_line(uint64_t n);     /* a cache line to another CPU and back, s
 double gt_floor_wake(uint64_t n);     /* one way: a futex wake to the woken thread's first step */
 /* n stacks of `size` bytes in one mapping: a guard each, one page touched. */
 double gt_floor_stacks(uint64_t n, uint64_t size);
+
+/* Puts the calling thread on the first CPU it may use, and back where it was. Threads it
+ * makes meanwhile choose their own. false: it stays where it was. */
+struct gt_floor_place {
+    uint64_t mask[16]; /* a set of CPUs, as the system keeps it */
+};
+bool gt_floor_hold(struct gt_floor_place *before);
+void gt_floor_let_go(const struct gt_floor_place *before);

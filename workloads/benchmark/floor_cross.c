@@ -49,6 +49,22 @@ static void pin(int cpu)
     (void)sched_setaffinity(0, sizeof set, &set);
 }
 
+_Static_assert(sizeof(cpu_set_t) <= sizeof(struct gt_floor_place), "a set of CPUs fits");
+
+bool gt_floor_hold(struct gt_floor_place *before)
+{
+    int cpu = next_cpu(0);
+    if (cpu < 0 || sched_getaffinity(0, sizeof(cpu_set_t), (cpu_set_t *)(void *)before) != 0)
+        return false;
+    pin(cpu);
+    return true;
+}
+
+void gt_floor_let_go(const struct gt_floor_place *before)
+{
+    (void)sched_setaffinity(0, sizeof(cpu_set_t), (const cpu_set_t *)(const void *)before);
+}
+
 static void *second(void *arg)
 {
     struct duel *d = arg;
@@ -78,7 +94,7 @@ static int64_t fight(struct duel *d, void (*call)(struct duel *d))
     return ns;
 }
 
-/* ---- a cache line, spinning ----------------------------------------------------------- */
+/* ---- a cache line, spinning -------------------------------------------- */
 static void line_call(struct duel *d)
 {
     for (uint32_t i = 1; i <= d->n; i++) {
@@ -104,7 +120,7 @@ double gt_floor_line(uint64_t n)
     return ns < 0 ? -1 : (double)ns / (double)n;
 }
 
-/* ---- a futex wake ------------------------------------------------------------------------ */
+/* ---- a futex wake ------------------------------------------------------ */
 static void wait_for(gt_a32 *word, uint32_t value)
 {
     for (uint32_t seen; (seen = gt_load_acquire(word)) != value;)
