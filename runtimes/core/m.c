@@ -97,6 +97,20 @@ void gt_m_enter(struct gt_m *m, void (*fn)(void *))
     gt_fiber_destroy(&m->sys_fiber);
 }
 
+/*
+ * m can be used again when its thread has ended and who started it is done with m as well:
+ * the thread may be gone before its start has returned. Scheduler lock held.
+ */
+static void free_if_done(struct gt_m *m)
+{
+    struct gt_runtime *rt = m->rt;
+    gt_assert_held(&rt->sched_lock);
+    if (!m->has_thread || !m->ended)
+        return;
+    m->idle_next = rt->free_ms;
+    rt->free_ms = m;
+}
+
 static void thread_main(void *arg)
 {
     struct gt_m *m = arg;
@@ -107,8 +121,8 @@ static void thread_main(void *arg)
     gt_m_fini_thread(m);
     gt_lock(&rt->sched_lock);
     rt->n_ms--;
-    m->idle_next = rt->free_ms;
-    rt->free_ms = m;
+    m->ended = true;
+    free_if_done(m);
     gt_check_deadlock(rt);
     if (rt->n_ms == 0)
         gt_note_wake(&rt->done);
@@ -127,7 +141,10 @@ static bool start_thread(struct gt_m *m)
     struct gt_runtime *rt = m->rt;
     int rc = gt_thread_start(&m->thread, thread_main, m, M_STACK_SIZE);
     if (rc == 0) {
+        gt_lock(&rt->sched_lock);
         m->has_thread = true;
+        free_if_done(m);
+        gt_unlock(&rt->sched_lock);
         gt_add_relaxed(&rt->count.ms_started, 1u);
         return true;
     }
@@ -152,7 +169,7 @@ static void put_back(struct gt_runtime *rt, struct gt_m *self, struct gt_p *p, b
         gt_sub_acq_rel(&rt->spinning, 1); /* pair: spinning */
 }
 
-/* An M whose thread has left (its last act was to put it here), under a new serial. */
+/* An M whose thread has ended, under a new serial. */
 static struct gt_m *take_free_m(struct gt_runtime *rt)
 {
     gt_lock(&rt->sched_lock);
@@ -167,7 +184,7 @@ static struct gt_m *take_free_m(struct gt_runtime *rt)
         return NULL;
     if (m->has_thread)
         gt_thread_join(&m->thread);
-    m->has_thread = m->spinning = m->next_spinning = m->idle = false;
+    m->has_thread = m->ended = m->spinning = m->next_spinning = m->idle = false;
     m->lockedg = NULL;
     m->t.g = NULL;
     m->t.p = NULL;
@@ -351,13 +368,16 @@ void gt_m_start_locked(struct gt_m *m, struct gt_g *g)
  */
 void gt_check_deadlock(struct gt_runtime *rt)
 {
+    if (!rt->open) /* between runs the rest is not guarded by the lock */
+        return;
     int32_t awake = rt->n_ms - rt->n_idle_ms - rt->n_locked_idle;
-    if (awake > 0 || gt_load_relaxed(&rt->exiting) != 0 || rt->in_callback + rt->expected_callbacks > 0 ||
+    if (awake > 0 || gt_load_relaxed(&rt->exiting) != 0 || rt->in_callback > 0 ||
+        rt->expected_callbacks > 0 ||
         rt->sysmon_polls ||
         gt_load_relaxed(&rt->poll_waiters) > 0 || gt_load_relaxed(&rt->n_timers) > 0 ||
         gt_load_relaxed(&rt->stopping) != 0)
         return;
-    if (!rt->open || gt_load_relaxed(&rt->run_status) != 1 || rt->sched->has_work(rt->sched_state, NULL))
+    if (gt_load_relaxed(&rt->run_status) != 1 || rt->sched->has_work(rt->sched_state, NULL))
         return;
     rt->deadlocked = true;
     gt_store_release(&rt->run_status, -EDEADLK); /* pair: run-status */

@@ -449,7 +449,6 @@ static void reset_after_run(struct gt_runtime *rt)
     gt_store_relaxed(&rt->poll_waiters, 0);
     gt_store_relaxed(&rt->last_poll, gt_nanotime());
     gt_store_relaxed(&rt->reader, NULL);
-    rt->expected_callbacks = 0;
     if (gt_load_relaxed(&rt->trace_on) != 0) { /* the run ended with the trace on */
         gt_store_relaxed(&rt->trace_on, 0u);
         if (rt->tracer->run_ended)

@@ -189,8 +189,8 @@ struct gt_runtime_ops {
      * fn(arg) on a G. 0, -EAGAIN, -ENOMEM; -ESHUTDOWN: no run goes on, or it ended
      * meanwhile and fn may not have finished. */
     int (*callback)(struct gt_runtime *rt, gt_fn fn, void *arg);
-    /* While the sum of all deltas is > 0 foreign threads may still call in, so parked Gs
-     * are no deadlock. Any thread. */
+    /* While the sum of all deltas, over all runs, is > 0 foreign threads may still call in,
+     * so parked Gs are no deadlock. Any thread. */
     void (*expect_callbacks)(struct gt_runtime *rt, int32_t delta);
 
     /* ---- direct switch ---- */
