@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GT_TEST: both workloads */
+/* GT_TEST: both workloads labels=quick,full */
 /* Do the workloads notice? Each runs on the runtime with one operation broken, and must
  * say what is wrong; with nothing broken it must pass. */
 #include <stdio.h>
