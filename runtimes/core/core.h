@@ -273,6 +273,7 @@ struct gt_runtime {
     bool sysmon_polls; /* it may have Gs in its hands */
     struct gt_note sysmon_note;
     bool open;           /* a run has begun: callbacks may come, a deadlock may be found */
+    bool begun;          /* its first G has run */
     int32_t in_callback; /* foreign threads inside */
     int32_t expected_callbacks;
 

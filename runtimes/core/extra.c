@@ -145,6 +145,8 @@ static void prepare(struct gt_m *m, struct call *c)
     g->lockedm = m;
     g->lock_depth = 0;
     g->async_ok = false;
+    g->callback_depth = 0;
+    g->syscall_fp = g->syscall_pc = 0;
     gt_store_relaxed(&g->permit, 0u);
     gt_store_relaxed(&g->preempt_stop, 0u);
     gt_ctx_make(&g->ctx, g->stack.hi, callback_entry, g);

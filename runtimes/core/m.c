@@ -164,26 +164,40 @@ static void put_back(struct gt_runtime *rt, struct gt_m *self, struct gt_p *p, b
     if (!gt_p_stopper_takes(self, p))
         gt_p_idle_put(rt, p);
     gt_sysmon_wake(rt);
+    gt_check_deadlock(rt); /* whoever parked meanwhile counted on the thread */
     gt_unlock(&rt->sched_lock);
     if (spinning)
         gt_sub_acq_rel(&rt->spinning, 1); /* pair: spinning */
 }
 
-/* An M whose thread has ended, under a new serial. */
+/*
+ * An M whose thread has ended. A thread may still be in the destructors of its own data,
+ * which may call back and wait for the very P that the caller carries: such a one is
+ * passed over, not waited for. Scheduler lock held.
+ */
+static struct gt_m *unlink_free_m(struct gt_runtime *rt)
+{
+    for (struct gt_m **at = &rt->free_ms; *at; at = &(*at)->idle_next) {
+        struct gt_m *m = *at;
+        if (m->has_thread && gt_thread_try_join(&m->thread) != 0)
+            continue;
+        *at = m->idle_next;
+        m->idle_next = NULL;
+        return m;
+    }
+    return NULL;
+}
+
+/* For a new thread, under a new serial. */
 static struct gt_m *take_free_m(struct gt_runtime *rt)
 {
     gt_lock(&rt->sched_lock);
-    struct gt_m *m = rt->free_ms;
-    if (m) {
-        rt->free_ms = m->idle_next;
-        m->idle_next = NULL;
+    struct gt_m *m = unlink_free_m(rt);
+    if (m)
         m->t.serial = ++rt->m_serial;
-    }
     gt_unlock(&rt->sched_lock);
     if (!m)
         return NULL;
-    if (m->has_thread)
-        gt_thread_join(&m->thread);
     m->has_thread = m->ended = m->spinning = m->next_spinning = m->idle = false;
     m->lockedg = NULL;
     m->t.g = NULL;

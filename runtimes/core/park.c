@@ -409,6 +409,7 @@ static void g_prepare(struct gt_g *g, gt_fn fn, void *arg, uint32_t flags, uintp
     g->lockedm = NULL;
     g->lock_depth = 0;
     g->async_ok = false;
+    g->callback_depth = 0;
     gt_store_relaxed(&g->permit, 0u);
     gt_store_relaxed(&g->preempt_stop, 0u);
     gt_ctx_make(&g->ctx, g->stack.hi, gt_g_start_entry, g);

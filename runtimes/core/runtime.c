@@ -24,6 +24,7 @@
 #include "gauntlet/fault.h"
 
 #define LEAVE_NS (10 * GT_NS_PER_S)
+#define STACK_LEAST 8192u /* room to run: frames, a signal, the colour of the stack */
 #define WATCHDOG_NS (10 * GT_NS_PER_S)
 
 void gt_config_init(struct gt_config *c)
@@ -144,6 +145,12 @@ static int init_plugins(struct gt_runtime *rt, char *err, size_t n)
 static int init_rest(struct gt_runtime *rt, char *err, size_t n)
 {
     struct gt_stacks_options so = {.size = rt->config.stack_size};
+    size_t least = sizeof(struct gt_g) + rt->sched->g_state + rt->tracer->g_state + STACK_LEAST;
+    if (so.size != 0 && so.size < least) {
+        snprintf(err, n, "stack_size is %zu; it must be at least %zu (the struct of the G and its "
+                         "plugins' state stand on it)", so.size, least);
+        return -EINVAL;
+    }
     int rc = make_places(rt, err, n);
     if (rc != 0)
         return fail(err, n, rc, "placing Ps");
@@ -295,9 +302,8 @@ GT_NORETURN static void close_run(struct gt_runtime *rt, int status)
 static void main_entry(void *arg)
 {
     struct gt_runtime *rt = arg;
-    /* Not left to begin(), which may come later: a thread made by main_fn may call back. */
     gt_lock(&rt->sched_lock);
-    rt->open = true;
+    rt->begun = true;
     gt_unlock(&rt->sched_lock);
     rt->main_fn(rt->main_arg);
     close_run(rt, 0);
@@ -322,6 +328,7 @@ static void reset_for_run(struct gt_runtime *rt)
     gt_store_relaxed(&rt->closed, 0u);
     gt_store_relaxed(&rt->exiting, 0u);
     rt->deadlocked = false;
+    rt->begun = false;
     gt_note_clear(&rt->done);
 }
 
@@ -481,7 +488,8 @@ static void open_run(struct gt_runtime *rt)
     gt_unlock(&rt->sched_lock);
 }
 
-/* false: no memory for the first G or no thread to run it. */
+/* false: no memory for the first G or no thread to run it. It may have run already, and the
+ * last thread have ended after it with none to be had. */
 static bool begin(struct gt_runtime *rt, uintptr_t caller)
 {
     open_run(rt);
@@ -490,7 +498,7 @@ static bool begin(struct gt_runtime *rt, uintptr_t caller)
     bool no_thread = gt_load_relaxed(&rt->count.thread_failures) != failures;
     gt_lock(&rt->sched_lock);
     rt->in_callback--;
-    bool begun = rc == 0 && (rt->n_ms > 0 || !no_thread || gt_load_relaxed(&rt->closed) != 0);
+    bool begun = rc == 0 && (rt->begun || rt->n_ms > 0 || !no_thread);
     if (!begun) {
         gt_store_relaxed(&rt->exiting, 1u); /* sysmon starts no M for it either */
         gt_store_relaxed(&rt->run_status, rc != 0 ? rc : -EAGAIN);

@@ -165,6 +165,7 @@ static void sleep_deeply(struct gt_runtime *rt)
         return;
     }
     rt->sysmon_waits = true;
+    bool stop_going_on = gt_load_relaxed(&rt->stopping) != 0 && rt->stop_wait > 0;
     gt_unlock(&rt->sched_lock);
     int64_t next = gt_load_relaxed(&rt->n_timers) > 0 ? gt_timers_next_all(rt) : 0;
     int64_t now = gt_nanotime();
@@ -172,6 +173,11 @@ static void sleep_deeply(struct gt_runtime *rt)
     int64_t wait = next ? (next > now ? next - now : 0) + SLICE : -1;
     if (rt->sched->has_work(rt->sched_state, NULL))
         wait = GT_NS_PER_MS; /* no thread could be made for it, or it is being taken */
+    bool polled_by_nobody =
+        gt_load_relaxed(&rt->poll_waiters) != 0 && gt_load_relaxed(&rt->last_poll) != 0;
+    bool reader = gt_load_relaxed(&rt->reader) != NULL;
+    if (wait < 0 && (stop_going_on || polled_by_nobody || reader))
+        wait = SLICE; /* to name who delays the stop; to poll in the place of an M */
     gt_note_sleep(&rt->sysmon_note, wait);
     gt_lock(&rt->sched_lock);
     rt->sysmon_waits = false;

@@ -369,12 +369,13 @@ static void suspend_end(struct gt_m *m)
 
 /*
  * Holds g still by its scan bit; false when it is dead. Context: on a G. Until
- * gt_resume_g(g) the caller stays on its M, does not block and does not switch.
+ * gt_resume_g(g) the caller stays on its M, does not block, does not switch, takes no core
+ * lock and holds no second G: who holds a bit must not wait for another holder.
  */
 bool gt_suspend_g(struct gt_runtime *rt, struct gt_g *g, struct gt_trace_g_view *v)
 {
     struct gt_m *m = gt_pin();
-    gt_assert(rt, m->rt == rt);
+    gt_assert(rt, m->rt == rt && m->suspends == 0);
     if (g == gt_m_g(m)) { /* owns itself: nothing to hold */
         view_g(g, v);
         v->status = GT_G_RUNNING;

@@ -77,6 +77,11 @@ out:
     return 0;
 }
 
+int gt_thread_try_join(struct gt_thread *t)
+{
+    return -pthread_tryjoin_np((pthread_t)t->handle, NULL);
+}
+
 void gt_thread_join(struct gt_thread *t)
 {
     pthread_join((pthread_t)t->handle, NULL);

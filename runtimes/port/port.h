@@ -45,6 +45,7 @@ struct gt_thread {
  * are. 0, or -EAGAIN/-ENOMEM. */
 int gt_thread_start(struct gt_thread *t, void (*fn)(void *), void *arg, size_t stack_size);
 void gt_thread_join(struct gt_thread *t);
+int gt_thread_try_join(struct gt_thread *t); /* 0 joined, -EBUSY it has not ended */
 void gt_thread_detach(struct gt_thread *t);
 int32_t gt_thread_id(void);      /* the kernel's thread id; comes back after exit */
 uint64_t gt_thread_handle(void); /* the calling thread's handle for gt_thread_signal */

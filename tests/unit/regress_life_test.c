@@ -378,7 +378,7 @@ static void gs_end_locked(void *arg)
         R->wg_wait(wg);
     }
     R->sleep(20 * GT_NS_PER_MS);
-    expect(ms_made(R->runtime()) < 60);
+    expect(ms_made(R->runtime()) < 200);
 }
 
 /* The thread has ended, but its stack and its M stay until the run ends. */
@@ -413,20 +413,26 @@ static void work_survives_failing_threads(void)
     expect(gt_load_relaxed(&thread_failures) > 0);
 }
 
+static void *threads_after_many(void *arg)
+{
+    for (int i = 0; i < 10000 && gt_load_relaxed(&thread_failures) < 100; i++)
+        gt_sleep_ns(GT_NS_PER_MS);
+    gt_store_relaxed(&no_threads, 0u);
+    return arg;
+}
+
 static void fails_many_times(void *arg)
 {
     struct gt_wg *wg = R->wg_new();
+    (void)arg;
+    pthread_detach(thread_of(threads_after_many, NULL));
     R->wg_add(wg, 8);
     gt_store_relaxed(&no_threads, 1u);
     for (int i = 0; i < 8; i++) /* more than there are Ms: each takes one with it */
         expect(R->go(ends_locked, wg) == 0);
-    for (int i = 0; i < 5000 && gt_load_relaxed(&thread_failures) < 100; i++)
-        spin_for(GT_NS_PER_MS);
-    gt_store_relaxed(&no_threads, 0u);
-    expect(gt_load_relaxed(&thread_failures) >= 100);
     R->wg_wait(wg);
+    expect(gt_load_relaxed(&thread_failures) >= 100);
     expect(ms_made(R->runtime()) < 20);
-    (void)arg;
 }
 
 /* Each try takes a new M struct and leaves it on the list of all. */

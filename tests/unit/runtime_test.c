@@ -48,6 +48,9 @@ static void configurations(void)
     c.bind = GT_BIND_PU;
     c.procs = 1000;
     ok(create_with(&c, err) == -ENOSPC && err[0], "more bound Ps than CPUs: %s", err);
+    c = good();
+    c.stack_size = 4096;
+    ok(create_with(&c, err) == -EINVAL && strstr(err, "stack_size"), "a stack too small: %s", err);
 }
 
 /* Out of memory: an error and one line, nothing half-made; the process goes on. */
@@ -470,7 +473,7 @@ static void reports(void)
 
 int main(void)
 {
-    plan(6 + 2 + 2 + 4 + 1 + 9 + 1 + 2);
+    plan(7 + 2 + 2 + 4 + 1 + 9 + 1 + 2);
     configurations();
     no_memory();
     runs_again(1);

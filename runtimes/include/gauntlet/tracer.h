@@ -80,7 +80,8 @@ struct gt_tracer_host {
     void (*each_p)(const struct gt_tracer_host *h, void (*fn)(struct gt_proc *p, bool alive, void *arg),
                    void *arg);
     /* Holds a G still through its scan bit: preempts it if it runs. Context: on a G,
-     * which is modelled as waiting-but-running meanwhile. false: it is dead. */
+     * which is modelled as waiting-but-running meanwhile. false: it is dead. One at a time,
+     * and no host call but stack() until resume_g. */
     bool (*suspend_g)(const struct gt_tracer_host *h, struct gt_task *g, struct gt_trace_g_view *v);
     void (*resume_g)(const struct gt_tracer_host *h, struct gt_task *g);
     /* Runs fn for every P at a safe point: on its own M, or on the caller's when the
