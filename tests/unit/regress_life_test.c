@@ -330,7 +330,7 @@ static void thread_that_blocks_signals(void)
     expect(f.before && f.after);
 }
 
-/* ---- threads ------------------------------------------------------------------------------------ */
+/* ---- threads ----- */
 static uint32_t ms_made(struct gt_runtime *rt)
 {
     uint32_t n = 0;
@@ -455,7 +455,7 @@ static void no_thread_at_all(void)
     }
 }
 
-/* ---- the journal ---------------------------------------------------------------------------------- */
+/* ---- the journal ----- */
 #define JOURNAL_CAP 1024u
 #define CALLBACKS 4000
 
@@ -494,7 +494,7 @@ static void journal_of_callbacks(void)
     expect(lost > 0 && kept < 8 * JOURNAL_CAP);
 }
 
-/* ---- interrupt -------------------------------------------------------------------------------------- */
+/* ---- interrupt ----- */
 static void interrupts_itself(void *arg)
 {
     R->interrupt(arg);

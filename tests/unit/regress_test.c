@@ -256,7 +256,7 @@ static void sysmon_holds_the_list(void)
     expect(R->run(runtime_with(1, NULL, &slow_sched), waits_for_reader, NULL) == 0);
 }
 
-/* ---- sysmon after a time with all Ps idle ----------------------------------------------------- */
+/* ---- sysmon after a time with all Ps idle ------------------------------------------------ */
 static void notes_time(void *arg)
 {
     gt_store_relaxed((gt_a64 *)arg, (uint64_t)R->now());
@@ -295,7 +295,7 @@ static void sysmon_wakes_with_the_first_p(void)
     pthread_join(t, NULL);
 }
 
-/* ---- stacks ------------------------------------------------------------------------------------- */
+/* ---- stacks ----- */
 /* Parks with `fp` as its frame's saved frame pointer. */
 static void parks_with_fp(void *fp)
 {
