@@ -10,7 +10,8 @@
  *   I1 sysmon_lock is held over a round: a tracer that starts takes it to keep sysmon's
  *      events out (it writes them without a P).
  *   I2 A P taken from a system call is handed on after its section has ended (C5).
- *   I3 With every P idle or stopped sysmon sleeps without a timeout but the next timer's;
+ *   I3 With every P idle or stopped sysmon sleeps without a timeout, unless a timer, a file
+ *      that nobody polls, a reader or a stop that drags on may need it;
  *      whoever takes an idle P wakes it.
  * Progress: sleeps 20 us while there is something to do; after 50 idle rounds twice as
  * long each time, up to 10 ms.

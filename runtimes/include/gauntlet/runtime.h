@@ -180,7 +180,8 @@ struct gt_runtime_ops {
     /* ---- the world ---- */
     void (*stop_world)(enum gt_world_kind kind); /* the caller goes on running alone */
     void (*start_world)(void);
-    int (*set_procs)(int32_t n); /* 0, -EINVAL, -ENOMEM (as many as there was memory for) */
+    int (*set_procs)(int32_t n); /* 0, -EINVAL, -ENOSPC (bound: no more CPUs), -ENOMEM (as
+                                    many as there was memory for) */
     int32_t (*procs)(void);
     void (*gc)(void);
 
