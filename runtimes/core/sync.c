@@ -94,7 +94,7 @@ static inline bool take_free(struct gt_mutex *mu, uint32_t w)
 
 static inline void own(struct gt_mutex *mu)
 {
-    gt_store_relaxed(&mu->owner, gt_m_g(gt_tls_m()));
+    gt_store_release(&mu->owner, gt_m_g(gt_tls_m())); /* pair: mutex-owner */
 }
 
 bool gt_mutex_try(struct gt_mutex *mu)
@@ -106,10 +106,16 @@ bool gt_mutex_try(struct gt_mutex *mu)
 }
 
 /* Worth spinning while the owner makes progress on another P. Its struct stays valid
- * (I7 of core.h) even when it is the owner no longer. */
+ * (I7 of core.h) even when it is the owner no longer. The acquire is for its making: a G's
+ * struct is zeroed by whoever spawned it, perhaps just now and on another P.
+ *
+ *   spawner                     new G                    spinner
+ *   zero G, queue it
+ *                               run, owner = G (release)
+ *                                                        owner (acquire), G's status */
 static bool owner_runs(struct gt_mutex *mu, struct gt_runtime *rt)
 {
-    struct gt_g *g = gt_load_relaxed(&mu->owner);
+    struct gt_g *g = gt_load_acquire(&mu->owner); /* pair: mutex-owner */
     return gt_load_relaxed(&rt->procs) > 1 && g && gt_g_status(g) == GT_G_RUNNING;
 }
 
