@@ -173,6 +173,17 @@ void gt_wg_add(struct gt_wg *w, int32_t n);
 void gt_wg_done(struct gt_wg *w);
 void gt_wg_wait(struct gt_wg *w);
 
+/* ---- sema.c --------------------------------------------------------------------------------- */
+struct gt_sema;
+struct gt_sema *gt_sema_new(struct gt_runtime *rt, uint32_t count); /* NULL: no memory */
+void gt_sema_free(struct gt_sema *s);                                /* nobody waits */
+/* Takes a unit. timeout_ns < 0: waits for ever, 0: not at all. On a G; switches. */
+bool gt_sema_acquire(struct gt_sema *s, int64_t timeout_ns);
+/* Gives a unit, to who waits longest if anybody does. From a G. */
+void gt_sema_release(struct gt_sema *s);
+/* As new, who waited forgotten. No M runs. */
+void gt_sema_reset(struct gt_sema *s, uint32_t count);
+
 /* ---- timer.c -------------------------------------------------------------------------------- */
 struct gt_timer *gt_timer_new(struct gt_runtime *rt, gt_fn fn, void *arg); /* NULL: no memory */
 /* when: on gt_nanotime's clock, past: at once. period 0: once. From a G or a timer

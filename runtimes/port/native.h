@@ -12,17 +12,6 @@ static inline int64_t gt_nanotime(void)
     return (int64_t)ts.tv_sec * GT_NS_PER_S + ts.tv_nsec;
 }
 
-static inline uint64_t gt_ticks(void)
-{
-#if defined(__x86_64__)
-    return __builtin_ia32_rdtsc();
-#elif defined(__aarch64__)
-    uint64_t v;
-    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(v));
-    return v;
-#endif
-}
-
 /*
  * The thread's M. The compiler may keep the address of a thread-local variable
  * in a register across a call; after a switch that address belongs to another

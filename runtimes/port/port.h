@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "port/atomic.h"
+#include "port/clock.h"
 
 enum gt_port_flavour {
     GT_PORT_NATIVE = 1,
@@ -73,7 +74,9 @@ static inline int64_t gt_nanotime(void); /* CLOCK_MONOTONIC, ns */
 int64_t gt_walltime(void);               /* CLOCK_REALTIME, ns since 1970 */
 int64_t gt_thread_cpu_time(void);        /* CPU time of the calling thread, ns */
 int64_t gt_process_cpu_time(void);
-static inline uint64_t gt_ticks(void); /* cheap counter of the CPU, unit unknown */
+/* Rate of gt_ticks() (port/clock.h) in Hz; 0 when the kernel does not trust it as a clock
+ * that is the same on all CPUs. The first call measures for 10 ms. */
+uint64_t gt_ticks_hz(void);
 void gt_sleep_ns(int64_t ns);          /* sleeps the thread; for M-level code only */
 
 /* ---- memory -------------------------------------------------------------- */

@@ -22,7 +22,16 @@ struct gt_os {
     int (*futex_wait)(void *word, uint32_t expect, int64_t timeout_ns);
     void (*futex_wake)(void *word, int count);
     int64_t (*write)(int fd, const void *buf, size_t n);
+    /* Every running thread of the process passes a full fence; 0, -ENOSYS: the other side
+     * must fence itself. */
     int (*membarrier)(void);
+    /* Rate of gt_ticks() (gauntlet/clock.h); 0: no clock for all CPUs, use nanotime. The
+     * first call in a process takes 10 ms. */
+    uint64_t (*ticks_hz)(void);
+    /* Zeroed pages from the kernel, NULL: none. Takes no lock of this process, so it may be
+     * called inside a section. */
+    void *(*map_pages)(size_t size);
+    void (*unmap_pages)(void *p, size_t size);
 };
 
 #ifdef __cplusplus

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Buffers of the tracers that write the wire format: see buf.h. */
+#include "tracers/common/buf.h"
+
+_Static_assert(sizeof(struct gt_tbuf) == GT_TBUF_BYTES, "a buffer is a whole number of pages");
+
+#define TICK_HZ_MOST 64000000u /* ticks of 16 ns or more: most gaps fit one byte */
+
+/* ---- clock ------------------------------------------------------------------------------ */
+void gt_tclock_init(struct gt_tclock *c, const struct gt_os *os)
+{
+    uint64_t hz = os->ticks_hz();
+    c->os = os;
+    c->shift = 0;
+    if (hz == 0) {
+        c->base = (uint64_t)os->nanotime();
+        c->hz = 1000000000u >> 4;
+        return;
+    }
+    do
+        c->shift++;
+    while (hz >> c->shift > TICK_HZ_MOST);
+    c->base = gt_ticks();
+    c->hz = hz >> c->shift;
+}
+
+/* ---- pool --------------------------------------------------------------------------------- */
+void gt_tpool_init(struct gt_tpool *p, const struct gt_os *os)
+{
+    *p = (struct gt_tpool){.os = os};
+}
+
+static struct gt_tbuf *take_free(struct gt_tpool *p)
+{
+    gt_spin_lock(&p->lock);
+    struct gt_tbuf *b = p->free;
+    if (b) {
+        p->free = b->next;
+        p->n_free--;
+    }
+    gt_spin_unlock(&p->lock);
+    return b;
+}
+
+void gt_tpool_trim(struct gt_tpool *p, uint64_t keep)
+{
+    for (;;) {
+        gt_spin_lock(&p->lock);
+        bool enough = p->n_free <= keep;
+        gt_spin_unlock(&p->lock);
+        struct gt_tbuf *b = enough ? NULL : take_free(p);
+        if (!b)
+            return;
+        p->os->unmap_pages(b, sizeof *b);
+        gt_spin_lock(&p->lock);
+        p->made--;
+        gt_spin_unlock(&p->lock);
+    }
+}
+
+void gt_tpool_fini(struct gt_tpool *p)
+{
+    gt_tpool_trim(p, 0);
+}
+
+struct gt_tbuf *gt_tpool_get(struct gt_tpool *p)
+{
+    struct gt_tbuf *b = take_free(p);
+    if (b)
+        return b;
+    b = p->os->map_pages(sizeof *b);
+    gt_spin_lock(&p->lock);
+    p->made += b != NULL;
+    gt_spin_unlock(&p->lock);
+    return b;
+}
+
+void gt_tpool_put(struct gt_tpool *p, struct gt_tbuf *b)
+{
+    gt_spin_lock(&p->lock);
+    b->next = p->free;
+    p->free = b;
+    p->n_free++;
+    gt_spin_unlock(&p->lock);
+}
+
+/* ---- batch ---------------------------------------------------------------------------------- */
+void gt_tbuf_begin(struct gt_tbuf *b, uint64_t gen, uint64_t m, uint64_t now)
+{
+    uint8_t *p = b->data;
+    b->next = NULL;
+    b->gen = gen;
+    uint8_t *length_at;
+    p = gt_put_batch_open(p, gen, m, now, &length_at);
+    b->length_at = (uint32_t)(length_at - b->data);
+    b->pos = (uint32_t)(p - b->data);
+}
+
+void gt_tbuf_end(struct gt_tbuf *b)
+{
+    gt_batch_close(b->data + b->length_at, b->data + b->pos);
+}

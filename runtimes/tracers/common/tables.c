@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stack and string tables of one generation: see tables.h. */
+#include "tracers/common/tables.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BLOCK_BYTES (256u * 1024u)
+#define SYMBOLS_MOST 16u /* logical frames of one address */
+
+/* ---- region --------------------------------------------------------------------------- */
+struct gt_region_block {
+    struct gt_region_block *next;
+    size_t used, size;
+};
+
+static struct gt_region_block *new_block(struct gt_region *r)
+{
+    struct gt_region_block *b = r->os->map_pages(BLOCK_BYTES);
+    if (b) {
+        b->used = sizeof *b;
+        b->size = BLOCK_BYTES;
+    }
+    return b;
+}
+
+void *gt_region_alloc(struct gt_region *r, size_t size)
+{
+    size = (size + 15u) & ~(size_t)15u;
+    gt_spin_lock(&r->lock);
+    struct gt_region_block *b = r->blocks;
+    if (!b || b->size - b->used < size) {
+        b = size <= BLOCK_BYTES - sizeof *b ? new_block(r) : NULL;
+        if (b) {
+            b->next = r->blocks;
+            r->blocks = b;
+        }
+    }
+    void *p = b ? (char *)b + b->used : NULL;
+    if (b)
+        b->used += size;
+    gt_spin_unlock(&r->lock);
+    return p;
+}
+
+void gt_region_reset(struct gt_region *r)
+{
+    while (r->blocks && r->blocks->next) {
+        struct gt_region_block *b = r->blocks;
+        r->blocks = b->next;
+        r->os->unmap_pages(b, b->size);
+    }
+    if (r->blocks)
+        r->blocks->used = sizeof *r->blocks;
+}
+
+void gt_region_fini(struct gt_region *r)
+{
+    gt_region_reset(r);
+    if (r->blocks)
+        r->os->unmap_pages(r->blocks, r->blocks->size);
+    r->blocks = NULL;
+}
+
+/* ---- stacks ------------------------------------------------------------------------------ */
+struct gt_stack_node {
+    GT_APTR(struct gt_stack_node) next;
+    uint64_t hash;
+    uint32_t id, n;
+    uintptr_t pc[];
+};
+
+void gt_stack_tab_init(struct gt_stack_tab *t, const struct gt_os *os)
+{
+    t->mem.os = os;
+}
+
+void gt_stack_tab_fini(struct gt_stack_tab *t)
+{
+    gt_region_fini(&t->mem);
+}
+
+static uint64_t hash_pcs(const uintptr_t *pc, uint32_t n)
+{
+    uint64_t h = n;
+    for (uint32_t i = 0; i < n; i++)
+        h = (h ^ pc[i]) * 0x9e3779b97f4a7c15ull;
+    return h ^ h >> 29;
+}
+
+static struct gt_stack_node *find(struct gt_stack_node *from, const struct gt_stack_node *until,
+                                  uint64_t hash, const uintptr_t *pc, uint32_t n)
+{
+    for (; from != until; from = gt_load_relaxed(&from->next))
+        if (from->hash == hash && from->n == n && memcmp(from->pc, pc, n * sizeof *pc) == 0)
+            return from;
+    return NULL;
+}
+
+static struct gt_stack_node *new_node(struct gt_stack_tab *t, uint64_t hash, const uintptr_t *pc,
+                                      uint32_t n)
+{
+    struct gt_stack_node *s = gt_region_alloc(&t->mem, sizeof *s + n * sizeof *pc);
+    if (!s)
+        return NULL;
+    s->hash = hash;
+    s->n = n;
+    s->id = gt_add_relaxed(&t->last_id, 1u) + 1;
+    memcpy(s->pc, pc, n * sizeof *pc);
+    return s;
+}
+
+uint64_t gt_stack_tab_put(struct gt_stack_tab *t, const uintptr_t *pc, uint32_t n)
+{
+    uint64_t hash = hash_pcs(pc, n);
+    if (n == 0)
+        return 0;
+    struct gt_stack_head *head = &t->bucket[hash % GT_STACK_BUCKETS];
+    struct gt_stack_node *first = gt_load_acquire(&head->first); /* pair: stack-node */
+    struct gt_stack_node *s = find(first, NULL, hash, pc, n);
+    if (s)
+        return s->id;
+    s = new_node(t, hash, pc, n);
+    while (s) {
+        struct gt_stack_node *seen = first;
+        gt_store_relaxed(&s->next, first);
+        if (gt_cas_acq_rel(&head->first, &first, s)) /* pair: stack-node */
+            return s->id;
+        struct gt_stack_node *other = find(first, seen, hash, pc, n); /* I1 */
+        if (other)
+            return other->id;
+    }
+    return 0;
+}
+
+/* ---- strings ------------------------------------------------------------------------------- */
+struct gt_string_node {
+    struct gt_string_node *next;
+    uint64_t id;
+    uint32_t hash, len;
+    char s[];
+};
+
+void gt_string_tab_init(struct gt_string_tab *t, const struct gt_os *os)
+{
+    t->mem.os = os;
+}
+
+void gt_string_tab_fini(struct gt_string_tab *t)
+{
+    gt_region_fini(&t->mem);
+}
+
+static void push_batch(const struct gt_table_out *o, struct gt_tbuf **b)
+{
+    if (*b) {
+        gt_tbuf_end(*b);
+        o->push(o->arg, *b);
+    }
+    *b = NULL;
+}
+
+/* Room for `bytes` more in a batch that begins with the byte `kind`. */
+static struct gt_tbuf *room(const struct gt_table_out *o, struct gt_tbuf **b, uint32_t bytes,
+                            uint8_t kind)
+{
+    if (*b && gt_tbuf_left(*b) >= bytes)
+        return *b;
+    push_batch(o, b);
+    *b = gt_tpool_get(o->pool);
+    if (*b) {
+        gt_tbuf_begin(*b, o->gen, GT_WIRE_NO_M, gt_tclock_now(o->clock));
+        (*b)->data[(*b)->pos++] = kind;
+    }
+    return *b;
+}
+
+void gt_string_tab_begin(struct gt_string_tab *t, const struct gt_table_out *out)
+{
+    t->out = *out;
+}
+
+/* Lock held. */
+static uint64_t write_string(struct gt_string_tab *t, const char *s, size_t len)
+{
+    struct gt_tbuf *b = room(&t->out, &t->buf, (uint32_t)len + 32u, GT_EV_STRINGS);
+    if (!b)
+        return 0;
+    uint64_t id = ++t->last_id;
+    uint8_t *p = b->data + b->pos;
+    b->pos = (uint32_t)(gt_put_string(p, id, s, len) - b->data);
+    return id;
+}
+
+static uint32_t hash_text(const char *s, size_t len)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ (uint8_t)s[i]) * 16777619u;
+    return h;
+}
+
+/* Lock held. */
+static uint64_t find_or_write(struct gt_string_tab *t, const char *s, size_t len, uint32_t hash)
+{
+    struct gt_string_node **head = &t->bucket[hash % GT_STRING_BUCKETS];
+    for (struct gt_string_node *n = *head; n; n = n->next)
+        if (n->hash == hash && n->len == len && memcmp(n->s, s, len) == 0)
+            return n->id;
+    struct gt_string_node *n = gt_region_alloc(&t->mem, sizeof *n + len);
+    uint64_t id = write_string(t, s, len);
+    if (n && id) {
+        *n = (struct gt_string_node){.next = *head, .id = id, .hash = hash, .len = (uint32_t)len};
+        memcpy(n->s, s, len);
+        *head = n;
+    }
+    return id;
+}
+
+static size_t cut(const char **s, bool tail)
+{
+    size_t len = strlen(*s);
+    if (len > GT_WIRE_MAX_STRING) {
+        if (tail)
+            *s += len - GT_WIRE_MAX_STRING;
+        len = GT_WIRE_MAX_STRING;
+    }
+    return len;
+}
+
+uint64_t gt_string_put(struct gt_string_tab *t, const char *s, bool tail)
+{
+    if (!s || !*s)
+        return 0;
+    size_t len = cut(&s, tail);
+    uint32_t hash = hash_text(s, len);
+    gt_spin_lock(&t->lock);
+    uint64_t id = find_or_write(t, s, len, hash);
+    gt_spin_unlock(&t->lock);
+    return id;
+}
+
+uint64_t gt_string_put_new(struct gt_string_tab *t, const char *s)
+{
+    if (!s || !*s)
+        return 0;
+    size_t len = cut(&s, false);
+    gt_spin_lock(&t->lock);
+    uint64_t id = write_string(t, s, len);
+    gt_spin_unlock(&t->lock);
+    return id;
+}
+
+static void clear(struct gt_string_tab *t)
+{
+    memset(t->bucket, 0, sizeof t->bucket);
+    gt_region_reset(&t->mem);
+    t->last_id = 0;
+}
+
+void gt_string_tab_end(struct gt_string_tab *t)
+{
+    gt_spin_lock(&t->lock);
+    push_batch(&t->out, &t->buf);
+    clear(t);
+    gt_spin_unlock(&t->lock);
+}
+
+void gt_string_tab_forget(struct gt_string_tab *t)
+{
+    if (t->buf)
+        gt_tpool_put(t->out.pool, t->buf);
+    t->buf = NULL;
+    clear(t);
+}
+
+/* ---- dump -------------------------------------------------------------------------------------- */
+struct dump {
+    struct gt_string_tab *st;
+    const struct gt_table_out *out;
+    const struct gt_tracer_host *h;
+    struct gt_tbuf *buf;
+    struct gt_symbol frames[GT_STACK_FRAMES];
+};
+
+/* Logical frames of one address; one "0x..." where nothing is known. */
+static uint32_t expand(struct dump *d, uintptr_t pc, struct gt_symbol *out, uint32_t n)
+{
+    uint32_t k = d->h->symbolise(d->h, pc, out, n);
+    if (k == 0 && n > 0) {
+        out[0] = (struct gt_symbol){.pc = pc};
+        k = 1;
+    }
+    return k;
+}
+
+static uint8_t *put_frame(struct dump *d, uint8_t *p, const struct gt_symbol *f)
+{
+    char unknown[24];
+    const char *func = f->func;
+    if (!func) {
+        snprintf(unknown, sizeof unknown, "0x%llx", (unsigned long long)f->pc);
+        func = unknown;
+    }
+    uint64_t func_id = gt_string_put(d->st, func, true);
+    uint64_t file_id = gt_string_put(d->st, f->file ? f->file : "?", true);
+    return gt_put_frame(p, f->pc, func_id, file_id, f->line ? f->line : 1);
+}
+
+static void dump_stack(struct dump *d, const struct gt_stack_node *s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n && n < GT_STACK_FRAMES; i++) {
+        uint32_t most = GT_STACK_FRAMES - n < SYMBOLS_MOST ? GT_STACK_FRAMES - n : SYMBOLS_MOST;
+        n += expand(d, s->pc[i], d->frames + n, most);
+    }
+    struct gt_tbuf *b = room(d->out, &d->buf, 32u + n * GT_FRAME_MAX_BYTES, GT_EV_STACKS);
+    if (!b)
+        return;
+    uint8_t *p = gt_put_stack(b->data + b->pos, s->id, n);
+    for (uint32_t i = 0; i < n; i++)
+        p = put_frame(d, p, &d->frames[i]);
+    b->pos = (uint32_t)(p - b->data);
+}
+
+void gt_stack_tab_forget(struct gt_stack_tab *t)
+{
+    for (uint32_t i = 0; i < GT_STACK_BUCKETS; i++)
+        gt_store_relaxed(&t->bucket[i].first, NULL);
+    gt_store_relaxed(&t->last_id, 0u);
+    gt_region_reset(&t->mem);
+}
+
+void gt_stack_tab_dump(struct gt_stack_tab *t, struct gt_string_tab *st,
+                       const struct gt_table_out *out, const struct gt_tracer_host *h)
+{
+    struct dump *d = h->alloc(h, sizeof *d);
+    for (uint32_t i = 0; d && i < GT_STACK_BUCKETS; i++) {
+        struct gt_stack_node *s = gt_load_acquire(&t->bucket[i].first); /* pair: stack-node */
+        d->st = st;
+        d->out = out;
+        d->h = h;
+        for (; s; s = gt_load_relaxed(&s->next))
+            dump_stack(d, s);
+    }
+    if (d) {
+        push_batch(out, &d->buf);
+        h->free(h, d, sizeof *d);
+    }
+    gt_stack_tab_forget(t);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stack and string tables of one generation. GT_C_ONLY
+ *
+ * Invariants:
+ *   I1 The stack table only grows: a node is complete before its link is published
+ *      (stack-node), and never changes afterwards. Two that add one stack at once may both
+ *      see it missing; the swap of the bucket's head decides, the loser looks again.
+ *   I2 A string is in the string batch, whole, before anybody has its id.
+ *   I3 Reset and dump: nobody else uses the table (the section fence of an advance).
+ * Ids count from 1; 0 is "none", and what out-of-memory gives.
+ */
+#pragma once
+#include "gauntlet/atomic.h"
+#include "gauntlet/tracer.h"
+#include "tracers/common/buf.h"
+
+#define GT_STACK_BUCKETS 4096u
+#define GT_STRING_BUCKETS 1024u
+#define GT_STACK_FRAMES 128u
+
+/* Memory that is given up as a whole. */
+struct gt_region {
+    const struct gt_os *os;
+    struct gt_spin lock;
+    struct gt_region_block *blocks; /* Guarded by: lock */
+};
+void *gt_region_alloc(struct gt_region *r, size_t size); /* not zeroed; NULL: no memory */
+void gt_region_reset(struct gt_region *r);               /* keeps one block */
+void gt_region_fini(struct gt_region *r);
+
+struct gt_stack_node;
+struct gt_stack_head {
+    GT_APTR(struct gt_stack_node) first;
+};
+struct gt_stack_tab {
+    struct gt_region mem;
+    gt_a32 last_id;
+    struct gt_stack_head bucket[GT_STACK_BUCKETS];
+};
+void gt_stack_tab_init(struct gt_stack_tab *t, const struct gt_os *os);
+void gt_stack_tab_fini(struct gt_stack_tab *t);
+/* pc: innermost first. Any context, also in sections. */
+uint64_t gt_stack_tab_put(struct gt_stack_tab *t, const uintptr_t *pc, uint32_t n);
+
+/* What a finished batch of the tables is handed to. */
+struct gt_table_out {
+    struct gt_tpool *pool;
+    struct gt_tclock *clock;
+    uint64_t gen;
+    void (*push)(void *arg, struct gt_tbuf *b);
+    void *arg;
+};
+
+struct gt_string_node;
+struct gt_string_tab {
+    struct gt_spin lock;
+    /* Guarded by: lock */
+    struct gt_region mem;
+    uint64_t last_id;
+    struct gt_string_node *bucket[GT_STRING_BUCKETS];
+    struct gt_tbuf *buf;
+    struct gt_table_out out;
+};
+void gt_string_tab_init(struct gt_string_tab *t, const struct gt_os *os);
+void gt_string_tab_fini(struct gt_string_tab *t);
+/* A generation begins: its strings go to out. I3. */
+void gt_string_tab_begin(struct gt_string_tab *t, const struct gt_table_out *out);
+/* Id of a string. Over GT_WIRE_MAX_STRING bytes: cut; `tail`: the end is kept. */
+uint64_t gt_string_put(struct gt_string_tab *t, const char *s, bool tail);
+/* Not looked up before: for texts that hardly repeat. */
+uint64_t gt_string_put_new(struct gt_string_tab *t, const char *s);
+/* The generation ends: what is left is pushed, the table is empty again. I3. */
+void gt_string_tab_end(struct gt_string_tab *t);
+
+/* Empty again, nothing written: a run ended with the trace on. I3. */
+void gt_stack_tab_forget(struct gt_stack_tab *t);
+void gt_string_tab_forget(struct gt_string_tab *t);
+
+/* Writes every stack of the table, symbolised, as batches to out; strings go to st. Then
+ * the table is empty again. I3. On a G, outside sections. */
+void gt_stack_tab_dump(struct gt_stack_tab *t, struct gt_string_tab *st,
+                       const struct gt_table_out *out, const struct gt_tracer_host *h);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The core's words in the wire format's: statuses, and the reasons by the strings that
+ * viewers group by. GT_C_ONLY
+ */
+#pragma once
+#include "gauntlet/tracer.h"
+#include "trace/wire.h"
+
+/* A G that only lets a suspender in is modelled as running. */
+static inline enum gt_wire_gstatus gt_wiremap_g(enum gt_gstatus s, enum gt_wait_reason r)
+{
+    switch (s) {
+    case GT_G_RUNNABLE:
+        return GT_WIRE_G_RUNNABLE;
+    case GT_G_RUNNING:
+        return GT_WIRE_G_RUNNING;
+    case GT_G_SYSCALL:
+        return GT_WIRE_G_SYSCALL;
+    case GT_G_WAITING:
+        return r >= GT_WAIT_RUNNING_FIRST ? GT_WIRE_G_RUNNING : GT_WIRE_G_WAITING;
+    case GT_G_DEAD:
+        break;
+    }
+    return GT_WIRE_G_BAD;
+}
+
+static inline const char *gt_wiremap_block(enum gt_wait_reason r)
+{
+    switch (r) {
+    case GT_WAIT_FOREVER:
+        return gt_wire_block_names[GT_WIRE_BLOCK_FOREVER];
+    case GT_WAIT_NETWORK:
+        return gt_wire_block_names[GT_WIRE_BLOCK_NETWORK];
+    case GT_WAIT_SELECT:
+        return gt_wire_block_names[GT_WIRE_BLOCK_SELECT];
+    case GT_WAIT_CHAN_SEND:
+        return gt_wire_block_names[GT_WIRE_BLOCK_CHAN_SEND];
+    case GT_WAIT_CHAN_RECV:
+        return gt_wire_block_names[GT_WIRE_BLOCK_CHAN_RECEIVE];
+    case GT_WAIT_SYNC:
+    case GT_WAIT_WORLD_SEMA:
+        return gt_wire_block_names[GT_WIRE_BLOCK_SYNC];
+    case GT_WAIT_SLEEP:
+        return gt_wire_block_names[GT_WIRE_BLOCK_SLEEP];
+    case GT_WAIT_SYSTEM:
+        return gt_wire_block_names[GT_WIRE_BLOCK_SYSTEM];
+    case GT_WAIT_PREEMPTED:
+        return gt_wire_block_names[GT_WIRE_BLOCK_PREEMPTED];
+    default:
+        return gt_wire_block_names[GT_WIRE_BLOCK_UNSPECIFIED];
+    }
+}
+
+static inline const char *gt_wiremap_stop(enum gt_stop_reason r)
+{
+    return gt_wire_stop_names[r == GT_STOP_PREEMPTED ? GT_WIRE_STOP_PREEMPTED
+                                                     : GT_WIRE_STOP_GOSCHED];
+}
+
+static inline const char *gt_wiremap_world(enum gt_world_kind k)
+{
+    switch (k) {
+    case GT_WORLD_PROCS:
+        return gt_wire_stw_names[GT_WIRE_STW_PROCS];
+    case GT_WORLD_TRACE_START:
+        return gt_wire_stw_names[GT_WIRE_STW_START_TRACE];
+    case GT_WORLD_TRACE_STOP:
+        return gt_wire_stw_names[GT_WIRE_STW_STOP_TRACE];
+    case GT_WORLD_GC_SWEEP_TERM:
+        return gt_wire_stw_names[GT_WIRE_STW_GC_SWEEP_TERM];
+    case GT_WORLD_GC_MARK_TERM:
+        return gt_wire_stw_names[GT_WIRE_STW_GC_MARK_TERM];
+    default:
+        return gt_wire_stw_names[GT_WIRE_STW_UNKNOWN];
+    }
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gen: the event ops and what they write into. Invariants: gen.h, events.inc. */
+#include <string.h>
+
+#include "tracers/gen/gen.h"
+
+/* ---- queue -------------------------------------------------------------------------------- */
+void gen_push_locked(struct gen *t, struct gt_tbuf *b)
+{
+    t->queued_bytes += b->pos;
+    gt_tqueue_push(&t->full[b->gen & 1u], b);
+}
+
+void gen_push(struct gen *t, struct gt_tbuf *b)
+{
+    gt_tbuf_end(b);
+    gt_spin_lock(&t->lock);
+    gen_push_locked(t, b);
+    gt_spin_unlock(&t->lock);
+    gen_wake_reader(t);
+}
+
+void gen_take(struct gen *t, struct gen_m *m, unsigned slot)
+{
+    struct gt_tbuf *b = m->buf[slot];
+    if (!b)
+        return;
+    m->buf[slot] = NULL;
+#if GT_ORACLE
+    gt_sub_relaxed(&t->buffers_out[slot], 1u);
+#endif
+    gt_tbuf_end(b);
+    gen_push_locked(t, b);
+}
+
+void gen_fail(struct gen *t, int error)
+{
+    uint32_t none = 0;
+    (void)gt_cas_relaxed(&t->error, &none, (uint32_t)error);
+}
+
+/* In a section of generation w: the M's buffer is full or not there yet. NULL: no memory,
+ * the event is dropped and the trace stops. */
+__attribute__((noinline)) struct gt_tbuf *gen_refill(struct gen *t, struct gt_mach *mach, uint64_t w)
+{
+    struct gen_m *m = gen_m_of(mach);
+    unsigned slot = gt_gen_slot2(w);
+    gt_spin_lock(&t->lock);
+    gen_take(t, m, slot);
+    gt_spin_unlock(&t->lock);
+    gen_wake_reader(t);
+    struct gt_tbuf *b = gt_tpool_get(&t->pool);
+    if (!b) {
+        gen_fail(t, 12 /* ENOMEM */);
+        return NULL;
+    }
+    uint64_t now = gt_tclock_now(&t->clock);
+    if (now <= m->last)
+        now = m->last + 1;
+    m->last = now;
+    gt_tbuf_begin(b, gt_gen_number(w), (uint64_t)mach->tid, now);
+    m->buf[slot] = b;
+#if GT_ORACLE
+    gt_add_relaxed(&t->buffers_out[slot], 1u);
+#endif
+    return b;
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+#define W_TRACER struct gen
+#if GT_ORACLE
+#define w_check(t_, m_, tok_, rule_, cond_, text_)                                                 \
+    do {                                                                                           \
+        if (__builtin_expect(!(cond_), 0))                                                         \
+            (t_)->host->violation((t_)->host, rule_, text_);                                       \
+    } while (0)
+#else
+#define w_check(t_, m_, tok_, rule_, cond_, text_) ((void)0)
+#endif
+
+static inline struct gt_stack_tab *w_stacks(struct gen *t, uint64_t w)
+{
+    return &t->stacks[gt_gen_slot2(w)];
+}
+static inline struct gt_string_tab *w_strings(struct gen *t, uint64_t w)
+{
+    return &t->strings[gt_gen_slot2(w)];
+}
+
+static inline __attribute__((always_inline)) uint8_t *w_open(struct gen *t, struct gt_mach *mach,
+                                                             uint64_t w, uint64_t *dt)
+{
+    struct gen_m *m = gen_m_of(mach);
+    struct gt_tbuf *b = m->buf[gt_gen_slot2(w)];
+    w_check(t, mach, w, 2, m->sec.depth > 0 && m->sec.entry == w,
+            "event outside of its M's section");
+    if (__builtin_expect(!b || gt_tbuf_left(b) < GT_EV_MAX_BYTES, 0)) {
+        b = gen_refill(t, mach, w);
+        if (!b)
+            return NULL;
+    }
+    uint64_t now = gt_tclock_now(&t->clock);
+    if (__builtin_expect(now <= m->last, 0))
+        now = m->last + 1;
+    *dt = now - m->last;
+    m->last = now;
+    return b->data + b->pos;
+}
+
+static inline __attribute__((always_inline)) void w_close(struct gen *t, struct gt_mach *mach,
+                                                          uint64_t w, uint8_t *end)
+{
+    struct gen_m *m = gen_m_of(mach);
+    struct gt_tbuf *b = m->buf[gt_gen_slot2(w)];
+    (void)t;
+    b->pos = (uint32_t)(end - b->data);
+    gt_store_relaxed(&m->events, gt_load_relaxed(&m->events) + 1);
+}
+
+#include "tracers/common/events.inc"
+
+uint64_t gen_stack_of(struct gen *t, struct gt_task *g, uint64_t w)
+{
+    return w_stack_of(t, g, w);
+}
+
+void gen_write_p_status(struct gen *t, struct gt_mach *m, uint64_t w, struct gt_proc *p,
+                        enum gt_wire_pstatus s)
+{
+    w_p_status(t, m, w, p, s);
+}
+
+void gen_procs_change(struct gen *t, struct gt_mach *m, uint64_t w, int32_t procs)
+{
+    w_procs_change(t, m, (gt_tok){w}, procs);
+}
+
+void gen_stw_begin(struct gen *t, struct gt_mach *m, uint64_t w, enum gt_world_kind kind)
+{
+    w_stw_begin(t, m, (gt_tok){w}, kind);
+}
+
+/* ---- batches of no thread ----------------------------------------------------------------------- */
+static void table_push(void *arg, struct gt_tbuf *b)
+{
+    struct gen *t = arg;
+    gt_spin_lock(&t->lock);
+    gen_push_locked(t, b);
+    gt_spin_unlock(&t->lock);
+    gen_wake_reader(t);
+}
+
+static struct gt_table_out table_out(struct gen *t, uint64_t w)
+{
+    return (struct gt_table_out){&t->pool, &t->clock, gt_gen_number(w), table_push, t};
+}
+
+/* Before anybody writes in w. */
+void gen_tables_begin(struct gen *t, uint64_t w)
+{
+    struct gt_table_out out = table_out(t, w);
+    gt_string_tab_begin(w_strings(t, w), &out);
+}
+
+void gen_tables_end(struct gen *t, uint64_t w);
+void gen_tables_end(struct gen *t, uint64_t w)
+{
+    struct gt_table_out out = table_out(t, w);
+    gt_stack_tab_dump(w_stacks(t, w), w_strings(t, w), &out, t->host);
+    gt_string_tab_end(w_strings(t, w));
+}
+
+static uint8_t *put_snapshot(struct gen *t, uint8_t *p, uint64_t since)
+{
+    int64_t mono = t->os->nanotime(), wall = t->os->walltime();
+    uint64_t now = gt_tclock_now(&t->clock);
+    return gt_put_clock_snapshot(p, now - since, (uint64_t)mono, (uint64_t)(wall / 1000000000),
+                                 (uint64_t)(wall % 1000000000));
+}
+
+/* The clock of generation w: its rate and, from 1.25 on, what time it is. */
+void gen_write_sync(struct gen *t, uint64_t w)
+{
+    struct gt_tbuf *b = gt_tpool_get(&t->pool);
+    uint64_t now = gt_tclock_now(&t->clock);
+    if (!b) {
+        gen_fail(t, 12 /* ENOMEM */);
+        return;
+    }
+    gt_tbuf_begin(b, gt_gen_number(w), GT_WIRE_NO_M, now);
+    uint8_t *p = b->data + b->pos;
+    if (t->header >= 125)
+        p = gt_put_sync(p);
+    p = gt_put_frequency(p, t->clock.hz);
+    if (t->header >= 125)
+        p = put_snapshot(t, p, now);
+    b->pos = (uint32_t)(p - b->data);
+    gen_push(t, b);
+}
+
+/* ---- sections ---------------------------------------------------------------------------------------- */
+static gt_tok gen_acquire(void *tv, struct gt_mach *m)
+{
+    struct gen *t = tv;
+    return (gt_tok){gt_section_enter(&gen_m_of(m)->sec, &t->generation, t->asym)};
+}
+
+static void gen_release(void *tv, struct gt_mach *m, gt_tok tok)
+{
+    (void)tv;
+    (void)tok;
+    gt_section_leave(&gen_m_of(m)->sec);
+}
+
+static uint64_t gen_generation(void *tv, gt_tok tok)
+{
+    (void)tv;
+    return gt_gen_number(tok.v);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------- */
+/*
+ * R1, seed 004: the M leaves the advance's view. Its mark is set on its behalf while its
+ * buffers are taken, and the scheduler lock orders that against the walk over all Ms:
+ *
+ *   leaving M                            advance
+ *                                        generation n+1
+ *                                        scheduler lock: walks all Ms
+ *   takes its own buffers, no lock  |    takes the buffers of n
+ *   gone from the list                   either both or nobody
+ */
+static void gen_m_dies(void *tv, struct gt_mach *mach)
+{
+    struct gen *t = tv;
+    struct gen_m *m = gen_m_of(mach);
+    t->host->assert_sched_locked(t->host);
+    gt_store_relaxed(&m->sec.mark, 1u);
+    gt_spin_lock(&t->lock);
+    gen_take(t, m, 0);
+    gen_take(t, m, 1);
+    gt_spin_unlock(&t->lock);
+    gt_store_release(&m->sec.mark, 0u); /* pair: section */
+    gt_add_relaxed(&t->events_left, gt_load_relaxed(&m->events));
+    gt_store_relaxed(&m->events, 0u);
+}
+
+static void gen_p_born(void *tv, struct gt_proc *p)
+{
+    (void)tv;
+    ((struct gt_wire_p *)p->trace)->syscall_m = GT_WIRE_NO_M;
+}
+
+static void gen_g_born(void *tv, struct gt_task *g)
+{
+    struct gt_wire_g *wg = g->trace;
+    (void)tv;
+    gt_slots_reborn(&wg->s);
+    wg->unborn = false;
+}
+
+static void free_semas(struct gen *t)
+{
+    struct gt_sema *all[] = {t->life,    t->advance,       t->done[0],    t->done[1],
+                             t->wake, t->advancer_gone, t->reader_gone};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        t->host->sema_free(t->host, all[i]);
+}
+
+static int gen_init(void *tv, const struct gt_tracer_host *h)
+{
+    struct gen *t = tv;
+    t->host = h;
+    t->os = h->os;
+    t->asym = gt_section_asym(h->os);
+    gt_tpool_init(&t->pool, h->os);
+    for (int i = 0; i < 2; i++) {
+        gt_stack_tab_init(&t->stacks[i], h->os);
+        gt_string_tab_init(&t->strings[i], h->os);
+        t->done[i] = h->sema_new(h, 0);
+    }
+    t->life = h->sema_new(h, 1);
+    t->advance = h->sema_new(h, 1);
+    t->wake = h->sema_new(h, 0);
+    t->advancer_gone = h->sema_new(h, 0);
+    t->reader_gone = h->sema_new(h, 0);
+    if (t->done[0] && t->done[1] && t->life && t->advance && t->wake && t->advancer_gone &&
+        t->reader_gone)
+        return 0;
+    free_semas(t);
+    return -12; /* ENOMEM */
+}
+
+static void gen_fini(void *tv)
+{
+    struct gen *t = tv;
+    for (int i = 0; i < 2; i++) {
+        gt_stack_tab_fini(&t->stacks[i]);
+        gt_string_tab_fini(&t->strings[i]);
+    }
+    gt_tpool_fini(&t->pool);
+    free_semas(t);
+}
+
+static void add_events(struct gt_mach *m, void *arg)
+{
+    *(uint64_t *)arg += gt_load_relaxed(&gen_m_of(m)->events);
+}
+
+static uint64_t gen_count(void *tv)
+{
+    struct gen *t = tv;
+    uint64_t n = gt_load_relaxed(&t->events_left);
+    t->host->sched_lock(t->host);
+    t->host->each_m(t->host, add_events, &n);
+    t->host->sched_unlock(t->host);
+    return n;
+}
+
+const struct gt_tracer_ops gt_tracer_gen = {
+    .head = GT_PLUGIN_HEAD(GT_MAGIC_TRACER, struct gt_tracer_ops, "gen",
+                           "Go's: generations, a buffer per M, numbers per G and P",
+                           GT_TRACER_GENERATIONS | GT_TRACER_STACKS | GT_TRACER_CHECKABLE |
+                               GT_TRACER_STOPS_WORLD),
+    .runtime_state = sizeof(struct gen),
+    .m_state = sizeof(struct gen_m),
+    .p_state = sizeof(struct gt_wire_p),
+    .g_state = sizeof(struct gt_wire_g),
+    .init = gen_init,
+    .fini = gen_fini,
+    .start = gen_start,
+    .stop = gen_stop,
+    .run_ended = gen_run_ended,
+    .advance = gen_op_advance,
+    .acquire = gen_acquire,
+    .release = gen_release,
+    .m_dies = gen_m_dies,
+    .p_born = gen_p_born,
+    .g_born = gen_g_born,
+    W_EVENT_OPS,
+    .reader_wanted = gen_reader_wanted,
+    .generation = gen_generation,
+    .count = gen_count,
+};
