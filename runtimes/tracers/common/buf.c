@@ -37,6 +37,7 @@ static struct gt_tbuf *take_free(struct gt_tpool *p)
     if (b) {
         p->free = b->next;
         p->n_free--;
+        b->pos = 0;
     }
     gt_spin_unlock(&p->lock);
     return b;
@@ -87,7 +88,7 @@ void gt_tpool_put(struct gt_tpool *p, struct gt_tbuf *b)
 /* ---- batch ---------------------------------------------------------------------------------- */
 void gt_tbuf_begin(struct gt_tbuf *b, uint64_t gen, uint64_t m, uint64_t now)
 {
-    uint8_t *p = b->data;
+    uint8_t *p = b->data + b->pos;
     b->next = NULL;
     b->gen = gen;
     uint8_t *length_at;

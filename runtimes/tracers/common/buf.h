@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Buffers of a tracer that writes the wire format: one buffer is one batch. GT_C_ONLY
+ * Buffers of a tracer that writes the wire format: one buffer is one batch, or
+ * several (locked). GT_C_ONLY
  *
  * Invariants:
  *   I1 A buffer is in one place: its writer's, one queue, the reader's, or the free list.
@@ -24,7 +25,7 @@ struct gt_tbuf {
     struct gt_tbuf *next;
     uint64_t gen;      /* number of the generation */
     uint32_t pos;      /* bytes of data used */
-    uint32_t length_at; /* where the batch's length goes */
+    uint32_t length_at; /* where the length of the batch that is open goes */
     uint8_t data[GT_TBUF_BYTES - 24];
 };
 
@@ -63,7 +64,7 @@ void gt_tpool_put(struct gt_tpool *p, struct gt_tbuf *b);
 /* Gives all but `keep` free buffers back to the kernel. Outside sections. */
 void gt_tpool_trim(struct gt_tpool *p, uint64_t keep);
 
-/* Begins a batch of thread m at `now`. */
+/* Begins a batch of thread m at `now`, after what b holds. */
 void gt_tbuf_begin(struct gt_tbuf *b, uint64_t gen, uint64_t m, uint64_t now);
 /* Ends it: its length is filled in. */
 void gt_tbuf_end(struct gt_tbuf *b);

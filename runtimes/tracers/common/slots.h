@@ -68,7 +68,8 @@ static inline void gt_slots_clean_next(struct gt_slots *s, uint64_t w)
     gt_store_relaxed(&s->traced[gt_gen_slot3(n)], 0u);
 }
 
-/* true: the caller shall write the status in generation w, nobody else will. */
+/* true: the caller shall write the status in generation w, nobody else will. Only while w is
+ * the newest for this G or P: it cleans the slots of the one after. */
 static inline bool gt_slots_claim(struct gt_slots *s, uint64_t w)
 {
     uint32_t no = 0;

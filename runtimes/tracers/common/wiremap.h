@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "gauntlet/tracer.h"
+#include "tracers/common/buf.h"
 #include "trace/wire.h"
 
 /* A G that only lets a suspender in is modelled as running. */
@@ -74,4 +75,19 @@ static inline const char *gt_wiremap_world(enum gt_world_kind k)
     default:
         return gt_wire_stw_names[GT_WIRE_STW_UNKNOWN];
     }
+}
+
+/* The clock of a generation: its rate and, from header 1.25 on, what time it is. In a batch
+ * of no thread that begins now; at most 64 bytes. */
+static inline uint8_t *gt_wiremap_sync(uint8_t *p, uint32_t header, const struct gt_tclock *c)
+{
+    uint64_t since = gt_tclock_now(c);
+    if (header >= 125)
+        p = gt_put_sync(p);
+    p = gt_put_frequency(p, c->hz);
+    if (header < 125)
+        return p;
+    int64_t mono = c->os->nanotime(), wall = c->os->walltime();
+    return gt_put_clock_snapshot(p, gt_tclock_now(c) - since, (uint64_t)mono,
+                                 (uint64_t)(wall / 1000000000), (uint64_t)(wall % 1000000000));
 }

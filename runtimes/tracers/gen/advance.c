@@ -23,6 +23,7 @@
  *      buffers itself.
  *   I5 Tables last: every event of the generation has its strings and stacks in them.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "tracers/gen/gen.h"
@@ -37,7 +38,7 @@ static bool room_for_one(struct gen *t)
     size_t cap = t->cap_recs ? t->cap_recs * 2 : 64;
     struct gen_rec *more = t->host->alloc(t->host, cap * sizeof *more);
     if (!more) {
-        gen_fail(t, 12 /* ENOMEM */);
+        gen_fail(t, ENOMEM);
         return false;
     }
     if (t->n_recs)
@@ -73,21 +74,31 @@ static void look_at_g(struct gt_task *g, void *arg)
     t->host->resume_g(t->host, g);
 }
 
-/* After the flush, in a batch of no thread. */
+/*
+ * After the flush, in a batch of no thread. The slot is only looked at: a claim would clean
+ * the next generation's counters, and that one has begun.
+ *
+ *   advance                          M
+ *   switch to n+1
+ *                                    G wakes in n+1: its count goes 1, 2
+ *   G has no status in n: writes it
+ *   (a claim in n: count of n+1 := 0)
+ *                                    G starts: 1 again; the reader waits for 3
+ */
 static void write_g_statuses(struct gen *t, uint64_t w)
 {
     struct gt_tbuf *b = NULL;
     uint64_t last = 0;
     for (size_t i = 0; i < t->n_recs; i++) {
         struct gen_rec *r = &t->recs[i];
-        if (!gt_slots_claim(&((struct gt_wire_g *)r->g->trace)->s, w))
+        if (gt_slots_traced(&((struct gt_wire_g *)r->g->trace)->s, w))
             continue;
         if (!b || gt_tbuf_left(b) < GT_EV_MAX_BYTES) {
             if (b)
                 gen_push(t, b);
             b = gt_tpool_get(&t->pool);
             if (!b) {
-                gen_fail(t, 12 /* ENOMEM */);
+                gen_fail(t, ENOMEM);
                 break;
             }
             uint64_t now = gt_tclock_now(&t->clock);

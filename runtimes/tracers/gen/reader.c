@@ -10,6 +10,8 @@
  *      is stopped by the advancer.
  * Progress: each queued buffer sets `work` and wakes; each complete generation wakes.
  */
+#include <errno.h>
+
 #include "tracers/gen/gen.h"
 
 bool gen_reader_wanted(void *tv)
@@ -29,7 +31,7 @@ static void lose(struct gen *t, int64_t rc, uint64_t n)
 {
     t->lost_bytes += n;
     if (gt_load_relaxed(&t->error) == 0) {
-        gen_fail(t, rc < 0 ? (int)-rc : 5 /* EIO */);
+        gen_fail(t, rc < 0 ? (int)-rc : EIO);
         t->host->sema_release(t->host, t->wake); /* the advancer stops the trace */
     }
 }

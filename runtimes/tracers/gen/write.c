@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gen: the event ops and what they write into. Invariants: gen.h, events.inc. */
+#include <errno.h>
 #include <string.h>
 
 #include "tracers/gen/gen.h"
@@ -51,7 +52,7 @@ __attribute__((noinline)) struct gt_tbuf *gen_refill(struct gen *t, struct gt_ma
     gen_wake_reader(t);
     struct gt_tbuf *b = gt_tpool_get(&t->pool);
     if (!b) {
-        gen_fail(t, 12 /* ENOMEM */);
+        gen_fail(t, ENOMEM);
         return NULL;
     }
     uint64_t now = gt_tclock_now(&t->clock);
@@ -170,30 +171,16 @@ void gen_tables_end(struct gen *t, uint64_t w)
     gt_string_tab_end(w_strings(t, w));
 }
 
-static uint8_t *put_snapshot(struct gen *t, uint8_t *p, uint64_t since)
-{
-    int64_t mono = t->os->nanotime(), wall = t->os->walltime();
-    uint64_t now = gt_tclock_now(&t->clock);
-    return gt_put_clock_snapshot(p, now - since, (uint64_t)mono, (uint64_t)(wall / 1000000000),
-                                 (uint64_t)(wall % 1000000000));
-}
-
 /* The clock of generation w: its rate and, from 1.25 on, what time it is. */
 void gen_write_sync(struct gen *t, uint64_t w)
 {
     struct gt_tbuf *b = gt_tpool_get(&t->pool);
-    uint64_t now = gt_tclock_now(&t->clock);
     if (!b) {
-        gen_fail(t, 12 /* ENOMEM */);
+        gen_fail(t, ENOMEM);
         return;
     }
-    gt_tbuf_begin(b, gt_gen_number(w), GT_WIRE_NO_M, now);
-    uint8_t *p = b->data + b->pos;
-    if (t->header >= 125)
-        p = gt_put_sync(p);
-    p = gt_put_frequency(p, t->clock.hz);
-    if (t->header >= 125)
-        p = put_snapshot(t, p, now);
+    gt_tbuf_begin(b, gt_gen_number(w), GT_WIRE_NO_M, gt_tclock_now(&t->clock));
+    uint8_t *p = gt_wiremap_sync(b->data + b->pos, t->header, &t->clock);
     b->pos = (uint32_t)(p - b->data);
     gen_push(t, b);
 }
