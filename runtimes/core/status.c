@@ -115,8 +115,11 @@ bool gt_g_syscall_return(struct gt_m *m, struct gt_g *g, gt_tok tok)
         }
         if (gt_unlikely(gt_status_of(w) != GT_G_SYSCALL))
             gt_g_wrong_status(m, g, GT_G_SYSCALL);
-        if (gt_unlikely(w & GT_STATUS_LOST))
+        if (gt_unlikely(w & GT_STATUS_LOST)) {
+            /* What the thief did to this M comes before what the M does now. */
+            (void)gt_load_acquire(&g->t.status); /* pair: gstatus */
             return false;
+        }
         uint64_t n = gt_status_next(w, GT_G_RUNNING);
         if (gt_likely(gt_cas_acq_rel(&g->t.status, &w, n))) { /* pair: gstatus */
             journal_g(m, g, n, tok, GT_G_SYSCALL);
