@@ -28,6 +28,7 @@ struct bench {
     struct gt_options o;
     struct gt_bench_env env;
     const struct gt_scheduler_ops *schedulers[GT_BENCH_COLUMNS_MAX];
+    const struct gt_tracer_ops *tracers[GT_BENCH_COLUMNS_MAX];
     struct gt_bench_row plain[ROWS_MAX]; /* rows made for workloads that have none */
     struct gt_figures rows[ROWS_MAX];
     uint32_t n_rows, n_plain;
@@ -104,6 +105,21 @@ static void choose_schedulers(struct bench *b)
     b->env.n_schedulers = n;
 }
 
+static void choose_tracers(struct bench *b)
+{
+    uint32_t n = b->o.n_tracers < GT_BENCH_COLUMNS_MAX ? b->o.n_tracers : GT_BENCH_COLUMNS_MAX;
+    for (uint32_t i = 0; i < n; i++)
+        b->tracers[i] = b->o.tracers[i];
+    while (b->o.n_tracers == 0 && n < GT_BENCH_COLUMNS_MAX &&
+           gt_plugin_builtin(GT_MAGIC_TRACER, n)) {
+        b->tracers[n] = (const void *)gt_plugin_builtin(GT_MAGIC_TRACER, n);
+        n++;
+    }
+    b->env.tracers = b->tracers;
+    b->env.n_tracers = n;
+    b->env.tracer = b->tracers[0];
+}
+
 /* Samples so long that all of them take about the time given. */
 static int64_t sample_time(const struct bench *b, int64_t all)
 {
@@ -111,7 +127,7 @@ static int64_t sample_time(const struct bench *b, int64_t all)
     for (uint32_t i = 0; i < b->n_rows; i++)
         if (!b->rows[i].row->fixed_n)
             samples +=
-                (b->env.repetitions + 4) * (b->rows[i].row->once ? 2 : b->env.n_schedulers + 2);
+                (b->env.repetitions + 4) * (gt_bench_columns(&b->env, b->rows[i].row) + 2);
     int64_t each = samples ? all / samples : SAMPLE_MAX;
     return each < SAMPLE_MIN ? SAMPLE_MIN : each > SAMPLE_MAX ? SAMPLE_MAX : each;
 }
@@ -120,8 +136,7 @@ static void fill_env(struct bench *b)
 {
     choose_schedulers(b);
     b->env.ops = b->o.runtime;
-    b->env.tracer =
-        b->o.n_tracers ? b->o.tracers[0] : (const void *)gt_plugin_builtin(GT_MAGIC_TRACER, 0);
+    choose_tracers(b);
     b->env.bind = b->o.bind;
     b->env.bind_free = !b->o.bind_given;
     b->env.seed = b->o.seed;
@@ -134,6 +149,14 @@ static void fill_env(struct bench *b)
             b->plain[i].procs = b->o.procs[0];
 }
 
+static bool has_scheduler_rows(const struct bench *b)
+{
+    for (uint32_t i = 0; i < b->n_rows; i++)
+        if (!b->rows[i].row->by_tracer)
+            return true;
+    return false;
+}
+
 static int prepare(struct bench *b, const struct gt_verb *v, int argc, char **argv)
 {
     char err[2048];
@@ -142,8 +165,13 @@ static int prepare(struct bench *b, const struct gt_verb *v, int argc, char **ar
         gt_say(v->name, "%s", err);
         return GT_EXIT_USAGE;
     }
-    if (b->o.n_tracers > 1 || b->o.n_procs > 1) {
-        gt_say(v->name, "one %s at a time", b->o.n_tracers > 1 ? "tracer" : "number of Ps");
+    if (b->o.n_procs > 1) {
+        gt_say(v->name, "one number of Ps at a time");
+        return GT_EXIT_USAGE;
+    }
+    if (b->o.n_tracers > 1 && has_scheduler_rows(b)) {
+        gt_say(v->name, "several tracers are for the rows about tracing (event, on-yield, ..): name "
+                        "those, or one tracer");
         return GT_EXIT_USAGE;
     }
     if (b->o.n_procs && b->n_plain == 0) {
@@ -288,7 +316,7 @@ static enum gt_exit status_of(const struct bench *b, const struct gt_figures *f)
         status = gt_exit_worse(status, GT_EXIT_VOID);
     else if (f->why[0])
         status = gt_exit_worse(status, GT_EXIT_BROKEN);
-    for (uint32_t i = 0; i < b->env.n_schedulers; i++) {
+    for (uint32_t i = 0; i < gt_bench_columns(&b->env, f->row); i++) {
         if (f->columns[i].wrong)
             status = gt_exit_worse(status, GT_EXIT_BAD);
         else if (f->columns[i].rc == -ENOSPC) /* no more mappings to be had here */

@@ -127,14 +127,17 @@ static void put_column(struct gt_json *j, const struct gt_bench_report *r,
 {
     char name[128];
     const struct gt_series *s = &f->columns[column];
-    const char *scheduler = f->row->once ? NULL : r->env->schedulers[column]->head.name;
-    snprintf(name, sizeof name, "%s%s%s", f->row->name, scheduler ? "/" : "",
-             scheduler ? scheduler : "");
+    const char *what = f->row->once ? NULL : gt_bench_column(r->env, f->row, column)->name;
+    const char *scheduler = f->row->once         ? NULL
+                            : f->row->by_tracer ? r->env->schedulers[0]->head.name
+                                                : what;
+    snprintf(name, sizeof name, "%s%s%s", f->row->name, what ? "/" : "", what ? what : "");
     gt_json_open(j, '{');
     put_str(j, "name", name);
     put_str(j, "run_type", "iteration");
     put_str(j, "row", f->row->name);
     put_str(j, "scheduler", scheduler);
+    put_str(j, "tracer", f->row->by_tracer ? what : r->env->tracer->head.name);
     put_str(j, "syscalls", gt_syscalls_name(f->row->syscalls));
     put_uint(j, "procs", (uint64_t)f->row->procs);
     put_str(j, "bind",
@@ -166,7 +169,7 @@ void gt_bench_print_json(FILE *f, const struct gt_bench_report *r)
     gt_json_open(&j, '[');
     for (uint32_t i = 0; i < r->n_rows; i++) {
         const struct gt_figures *row = &r->rows[i];
-        uint32_t columns = !row->row ? 0 : row->row->once ? 1 : r->env->n_schedulers;
+        uint32_t columns = row->row ? gt_bench_columns(r->env, row->row) : 0;
         for (uint32_t c = 0; c < columns; c++)
             put_column(&j, r, row, c);
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table: at most 100 columns wide, four schedulers at a time.
+ * The table: at most 100 columns wide, four schedulers at a time; below it the rows by tracer.
  *   19 row | 8 floor | 4 n CAS | 8 bound | 7 target | 6 stretch | 4 x 12
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 
@@ -82,7 +83,7 @@ static void print_cell(const struct pen *p, const struct gt_figures *f, uint32_t
     else if (s->n > 0)
         shown(f, text, sizeof text, gt_series_median(s));
     else
-        snprintf(text, sizeof text, "%s", f->row->once && column > 0 ? "" : "none");
+        snprintf(text, sizeof text, "%s", f->row->once && column > 0 ? "" : "n/a");
     fprintf(p->f, " %8s", text);
     if (gt_figure_has(f, column))
         print_mark(p, f, column);
@@ -180,18 +181,19 @@ static void print_trouble(const struct pen *p, const struct gt_bench_report *r,
 {
     if (f->why[0])
         fprintf(p->f, "  ^ %.95s\n", f->why);
-    for (uint32_t i = 0; i < r->env->n_schedulers; i++)
-        if (f->columns[i].why[0])
-            fprintf(p->f, "  ^ %.20s: %.70s\n", r->env->schedulers[i]->head.name,
+    for (uint32_t i = 0; i < gt_bench_columns(r->env, f->row); i++)
+        if (f->columns[i].why[0] && !(f->row->by_tracer && f->columns[i].rc == -ENOTSUP))
+            fprintf(p->f, "  ^ %.20s: %.70s\n", gt_bench_column(r->env, f->row, i)->name,
                     f->columns[i].why);
 }
 
-static void print_head(const struct pen *p, const struct gt_bench_report *r, uint32_t from,
-                       uint32_t to)
+static void print_head(const struct pen *p, const struct gt_bench_report *r,
+                       const struct gt_bench_row *row, uint32_t from, uint32_t to)
 {
-    fprintf(p->f, "%-19s%8s%4s%8s%7s%6s", "", "floor", "n", "bound", "target", "best");
+    fprintf(p->f, "%-19s%8s%4s%8s%7s%6s", row->by_tracer ? "tracer" : "", "floor", "n", "bound",
+            "target", "best");
     for (uint32_t i = from; i < to; i++)
-        fprintf(p->f, " %9.9s  ", r->env->schedulers[i]->head.name);
+        fprintf(p->f, " %9.9s  ", gt_bench_column(r->env, row, i)->name);
     fputc('\n', p->f);
 }
 
@@ -213,24 +215,43 @@ static void print_legend(const struct pen *p, const struct gt_bench_report *r)
             r->stopped ? ", stopped early: partial" : "");
 }
 
+static void print_row(const struct pen *p, const struct gt_bench_report *r,
+                      const struct gt_figures *row, uint32_t from, uint32_t to)
+{
+    print_figures(p, row, from, to);
+    print_intervals(p, row, from, to);
+    print_crossed(p, row, from, to);
+    if (from == 0)
+        print_trouble(p, r, row);
+}
+
+/* The rows by scheduler or those by tracer, four columns at a time. */
+static bool print_rows(const struct pen *p, const struct gt_bench_report *r, bool by_tracer,
+                       bool gap)
+{
+    uint32_t n = by_tracer ? r->env->n_tracers : r->env->n_schedulers;
+    for (uint32_t from = 0; from < n; from += BLOCK) {
+        uint32_t to = from + BLOCK < n ? from + BLOCK : n;
+        bool head = false;
+        for (uint32_t i = 0; i < r->n_rows; i++) {
+            const struct gt_figures *row = &r->rows[i];
+            if (!row->row || row->row->by_tracer != by_tracer || (from > 0 && row->row->once))
+                continue;
+            if (!head && gap)
+                fputc('\n', p->f);
+            if (!head)
+                print_head(p, r, row->row, from, to);
+            head = gap = true;
+            print_row(p, r, row, from, to);
+        }
+    }
+    return gap;
+}
+
 void gt_bench_print_table(FILE *f, const struct gt_bench_report *r, bool colour)
 {
     struct pen p = {f, colour};
-    for (uint32_t from = 0; from < r->env->n_schedulers; from += BLOCK) {
-        uint32_t to = from + BLOCK < r->env->n_schedulers ? from + BLOCK : r->env->n_schedulers;
-        if (from > 0)
-            fputc('\n', f);
-        print_head(&p, r, from, to);
-        for (uint32_t i = 0; i < r->n_rows; i++) {
-            const struct gt_figures *row = &r->rows[i];
-            if (!row->row || (from > 0 && row->row->once))
-                continue;
-            print_figures(&p, row, from, to);
-            print_intervals(&p, row, from, to);
-            print_crossed(&p, row, from, to);
-            if (from == 0)
-                print_trouble(&p, r, row);
-        }
-    }
+    bool some = print_rows(&p, r, false, false);
+    (void)print_rows(&p, r, true, some);
     print_legend(&p, r);
 }

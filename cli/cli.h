@@ -25,7 +25,7 @@ struct gt_verb {
     uint32_t options;    /* GT_OPT_* it takes */
     int (*run)(const struct gt_verb *v, int argc, char **argv);
 };
-extern const struct gt_verb gt_verb_list, gt_verb_stress, gt_verb_bench;
+extern const struct gt_verb gt_verb_list, gt_verb_stress, gt_verb_bench, gt_verb_check, gt_verb_text;
 
 /* One line on standard error: "gauntlet VERB: ...". */
 __attribute__((format(printf, 2, 3))) void gt_say(const char *verb, const char *fmt, ...);
@@ -43,8 +43,10 @@ int gt_save(const char *verb, const char *dir, const char *name, const void *dat
 struct gt_progress {
     bool shown;
     int done, total;
-    int64_t start;
+    int64_t start, next; /* next: not before, of gt_progress_bytes */
 };
 void gt_progress_start(struct gt_progress *p, int total);
 void gt_progress_step(struct gt_progress *p, const char *what); /* `what` begins */
+/* Of one long job; total 0: unknown. Shown now and then. */
+void gt_progress_bytes(struct gt_progress *p, uint64_t done, uint64_t total, const char *what);
 void gt_progress_end(struct gt_progress *p);

@@ -36,17 +36,43 @@ static void lead_in(struct gt_json *j)
     j->filled[j->depth] = true;
 }
 
+/* Bytes of the UTF-8 character at s; 0: none begins there. */
+static size_t utf8_length(const unsigned char *s)
+{
+    static const struct {
+        unsigned char first, last, low, high; /* of the first byte, of the second */
+        size_t n;
+    } forms[] = {{0x00, 0x7f, 0x00, 0xff, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2},
+                 {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+                 {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+                 {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
+                 {0xf4, 0xf4, 0x80, 0x8f, 4}};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (s[0] < forms[i].first || s[0] > forms[i].last)
+            continue;
+        for (size_t k = 1; k < forms[i].n; k++)
+            if ((s[k] & 0xc0) != 0x80 || (k == 1 && (s[k] < forms[i].low || s[k] > forms[i].high)))
+                return 0;
+        return forms[i].n;
+    }
+    return 0;
+}
+
+/* What is no UTF-8 becomes U+FFFD: a document is valid whatever a trace's strings hold. */
 static void put_string(struct gt_json *j, const char *s)
 {
     fputc('"', j->f);
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            fprintf(j->f, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            fprintf(j->f, "\\u%04x", c);
+    for (const unsigned char *c = (const unsigned char *)s; *c;) {
+        size_t n = utf8_length(c);
+        if (*c == '"' || *c == '\\')
+            fprintf(j->f, "\\%c", *c);
+        else if (*c < 0x20 || *c == 0x7f)
+            fprintf(j->f, "\\u%04x", *c);
+        else if (n == 0)
+            fputs("\xef\xbf\xbd", j->f);
         else
-            fputc(c, j->f);
+            fwrite(c, 1, n, j->f);
+        c += n ? n : 1;
     }
     fputc('"', j->f);
 }

@@ -14,30 +14,34 @@
 struct flag {
     uint64_t bit;
     const char *name;
+    const char *without; /* said when the bit is not set, NULL: nothing */
 };
-static const struct flag runtime_flags[] = {{GT_RT_CHAN, "chan"},
-                                            {GT_RT_SYSCALL, "syscall"},
-                                            {GT_RT_NETPOLL, "netpoll"},
-                                            {GT_RT_TIMERS, "timers"},
-                                            {GT_RT_PROCS, "procs"},
-                                            {GT_RT_WORLD, "world"},
-                                            {GT_RT_CALLBACK, "callback"},
-                                            {GT_RT_CORO, "coro"},
-                                            {GT_RT_TRACE, "trace"},
-                                            {GT_RT_GC, "gc"},
-                                            {GT_RT_PREEMPT, "preempt"},
-                                            {GT_RT_PARK, "park"},
-                                            {GT_RT_SUBPROCESS, "subprocess"},
-                                            {0, NULL}};
+static const struct flag runtime_flags[] = {{GT_RT_CHAN, "chan", NULL},
+                                            {GT_RT_SYSCALL, "syscall", NULL},
+                                            {GT_RT_NETPOLL, "netpoll", NULL},
+                                            {GT_RT_TIMERS, "timers", NULL},
+                                            {GT_RT_PROCS, "procs", NULL},
+                                            {GT_RT_WORLD, "world", NULL},
+                                            {GT_RT_CALLBACK, "callback", NULL},
+                                            {GT_RT_CORO, "coro", NULL},
+                                            {GT_RT_TRACE, "trace", NULL},
+                                            {GT_RT_GC, "gc", NULL},
+                                            {GT_RT_PREEMPT, "preempt", NULL},
+                                            {GT_RT_PARK, "park", NULL},
+                                            {GT_RT_SUBPROCESS, "subprocess", NULL},
+                                            {0, NULL, NULL}};
 static const struct flag scheduler_flags[] = {
-    {GT_SCHED_STEALS, "steals"}, {GT_SCHED_NUMA, "numa"}, {GT_SCHED_FIFO, "fifo"}, {0, NULL}};
-static const struct flag tracer_flags[] = {{GT_TRACER_GENERATIONS, "generations"},
-                                           {GT_TRACER_STOPS_WORLD, "stops-world"},
-                                           {GT_TRACER_STACKS, "stacks"},
-                                           {GT_TRACER_FLIGHT, "flight"},
-                                           {GT_TRACER_CHECKABLE, "checkable"},
-                                           {GT_TRACER_NULL, "null"},
-                                           {0, NULL}};
+    {GT_SCHED_STEALS, "steals", NULL},
+    {GT_SCHED_NUMA, "numa", NULL},
+    {GT_SCHED_FIFO, "fifo", NULL},
+    {0, NULL, NULL}};
+static const struct flag tracer_flags[] = {{GT_TRACER_GENERATIONS, "generations", NULL},
+                                           {GT_TRACER_STOPS_WORLD, "stops-world", NULL},
+                                           {GT_TRACER_STACKS, "stacks", NULL},
+                                           {GT_TRACER_FLIGHT, "flight", NULL},
+                                           {GT_TRACER_CHECKABLE, "checkable", "not checkable"},
+                                           {GT_TRACER_NULL, "null", NULL},
+                                           {0, NULL, NULL}};
 
 struct item {
     const char *name, *summary;
@@ -110,11 +114,13 @@ static const struct kind {
 static void print_flags(const struct item *it)
 {
     const char *between = " (";
-    for (const struct flag *f = it->flags; f && f->name; f++)
-        if (it->bits & f->bit) {
-            printf("%s%s", between, f->name);
+    for (const struct flag *f = it->flags; f && f->name; f++) {
+        const char *word = it->bits & f->bit ? f->name : f->without;
+        if (word) {
+            printf("%s%s", between, word);
             between = ", ";
         }
+    }
     if (strcmp(between, ", ") == 0)
         putchar(')');
 }

@@ -255,6 +255,64 @@ static int take_million(const struct given *g)
     return 0;
 }
 
+/* ---- traces ------------------------------------------------------------ */
+static int take_trace(const struct given *g)
+{
+    if (*g->value == '\0')
+        return refuse(g, "write the file to put the trace in");
+    g->o->trace = g->value;
+    return 0;
+}
+
+static int take_generation(const struct given *g)
+{
+    char why[160];
+    if (strcmp(g->value, "continuous") == 0) {
+        g->o->generation_ns = 0;
+        return 0;
+    }
+    if (gt_parse_duration(g->value, &g->o->generation_ns, why, sizeof why) == 0)
+        return 0;
+    return refuse(g, "%s; or continuous", why);
+}
+
+static int take_header(const struct given *g)
+{
+    static const struct {
+        const char *name;
+        uint32_t header;
+    } headers[] = {{"1.22", 122}, {"1.23", 123}, {"1.25", 125}, {"1.26", 126}};
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
+        if (strcmp(g->value, headers[i].name) == 0) {
+            g->o->header = headers[i].header;
+            return 0;
+        }
+    return refuse(g, "no header of Go's format: use 1.22, 1.23, 1.25 or 1.26");
+}
+
+static int take_rules(const struct given *g)
+{
+    g->o->rules_go = strcmp(g->value, "go") == 0;
+    if (g->o->rules_go || strcmp(g->value, "strict") == 0)
+        return 0;
+    return refuse(g, "no such rules: use go or strict");
+}
+
+static int take_max_report(const struct given *g)
+{
+    if (gt_parse_number(g->value, 0, UINT64_MAX - 1, &g->o->max_report) == 0)
+        return 0;
+    return refuse(g, "not a number of findings: write 0 or more");
+}
+
+static int take_out_file(const struct given *g)
+{
+    if (*g->value == '\0')
+        return refuse(g, "write the file to put the result in");
+    g->o->out = g->value;
+    return 0;
+}
+
 static const struct option options[] = {
     {GT_OPT_RUNTIME, "--runtime", "NAME", "what to run on (gmp)", take_runtime},
     {GT_OPT_SCHEDULER, "--scheduler", "NAME[,NAME]", "schedulers, by name or path of an object",
@@ -272,6 +330,16 @@ static const struct option options[] = {
     {GT_OPT_REPETITIONS, "--repetitions", "N", "samples of each figure (25)", take_repetitions},
     {GT_OPT_MILLION, "--million", NULL, "park a million Gs, not 100,000", take_million},
     {GT_OPT_OUT, "--out", "DIR", "keep the result in a file there, too", take_out},
+    {GT_OPT_TRACE, "--trace", "FILE", "keep the trace there", take_trace},
+    {GT_OPT_GENERATION, "--generation", "TIME", "length of a generation: continuous, 1ms, 1s",
+     take_generation},
+    {GT_OPT_HEADER, "--header", "VERSION", "of the trace: 1.22, 1.23, 1.25 or 1.26", take_header},
+    {GT_OPT_RULES, "--rules", "go|strict", "Go's reader's rules, or all of ours (strict)",
+     take_rules},
+    {GT_OPT_MAX_REPORT, "--max-report", "N", "findings shown at most; all are counted (20)",
+     take_max_report},
+    {GT_OPT_OUT_FILE, "--out", "FILE", "the result goes there, whole or not at all", take_out_file},
+    {GT_OPT_OUT_FILE, "-o", "FILE", "the same", take_out_file},
     {GT_OPT_JSON, "--json", NULL, "the result as JSON", take_json},
 };
 #define N_OPTIONS (sizeof options / sizeof options[0])
@@ -279,7 +347,8 @@ static const struct option options[] = {
 /* ---- parsing ----------------------------------------------------------- */
 static void print_option(char *buf, size_t size, const struct option *d)
 {
-    snprintf(buf, size, "%s%s%s", d->name, d->value ? "=" : "", d->value ? d->value : "");
+    const char *between = d->name[1] == '-' ? "=" : " ";
+    snprintf(buf, size, "%s%s%s", d->name, d->value ? between : "", d->value ? d->value : "");
 }
 
 void gt_options_help(FILE *f, uint32_t allowed)
@@ -356,6 +425,8 @@ int gt_options_parse(struct gt_options *o, const char *verb, uint32_t allowed, i
     memset(o, 0, sizeof *o);
     o->runtime = &gt_gmp;
     o->seed = draw_seed();
+    o->generation_ns = -1;
+    o->max_report = UINT64_MAX;
     o->args = argv;
     for (int i = 0; i < argc;) {
         if (only_args || argv[i][0] != '-' || argv[i][1] == '\0') {

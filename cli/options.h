@@ -26,6 +26,12 @@ enum {
     GT_OPT_GS = 1u << 11,
     GT_OPT_MILLION = 1u << 12,
     GT_OPT_REPETITIONS = 1u << 13,
+    GT_OPT_TRACE = 1u << 14,
+    GT_OPT_GENERATION = 1u << 15,
+    GT_OPT_HEADER = 1u << 16,
+    GT_OPT_RULES = 1u << 17,
+    GT_OPT_MAX_REPORT = 1u << 18,
+    GT_OPT_OUT_FILE = 1u << 19, /* --out names a file; not with GT_OPT_OUT */
 };
 
 #define GT_LIST_MAX 16
@@ -43,7 +49,11 @@ struct gt_options {
     uint32_t gs;          /* 0: not given */
     uint32_t repetitions; /* 0: not given */
     const char *out;      /* NULL: not given */
-    bool bind_given, json, million;
+    const char *trace;    /* NULL: not given */
+    int64_t generation_ns; /* 0 continuously, < 0: not given */
+    uint32_t header;      /* 122, 123, 125, 126; 0: not given */
+    uint64_t max_report;  /* UINT64_MAX: not given */
+    bool bind_given, json, million, rules_go;
     char **args; /* what is no option, in order; points into argv */
     int n_args;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "common/child.h"
+#include "outfile.h"
 
 enum gt_exit gt_exit_worse(enum gt_exit a, enum gt_exit b)
 {
@@ -51,60 +52,29 @@ void gt_stop_install(void)
 }
 
 /* ---- files ------------------------------------------------------------- */
-static int write_file(int fd, const char *at, size_t n)
+static int save(const char *dir, const char *path, const void *data, size_t n)
 {
-    while (n > 0) {
-        ssize_t w = write(fd, at, n);
-        if (w < 0 && errno == EINTR)
-            continue;
-        if (w < 0)
-            return -errno;
-        at += w;
-        n -= (size_t)w;
-    }
-    return fsync(fd) == 0 ? 0 : -errno;
-}
-
-static int sync_dir(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int rc = fsync(fd) == 0 ? 0 : -errno;
-    close(fd);
-    return rc;
-}
-
-static int save(const char *dir, const char *temp, const char *path, const void *data, size_t n)
-{
+    struct gt_outfile f;
     if (mkdir(dir, 0777) != 0 && errno != EEXIST)
         return -errno;
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return -errno;
-    int rc = write_file(fd, data, n);
-    if (close(fd) != 0 && rc == 0)
-        rc = -errno;
-    if (rc == 0 && rename(temp, path) != 0)
-        rc = -errno;
+    int rc = gt_outfile_open(&f, path);
     if (rc != 0)
-        (void)unlink(temp);
-    return rc ? rc : sync_dir(dir);
+        return rc;
+    rc = gt_outfile_write(&f, data, n);
+    if (rc == 0)
+        return gt_outfile_commit(&f);
+    gt_outfile_abandon(&f);
+    return rc;
 }
 
 int gt_save(const char *verb, const char *dir, const char *name, const void *data, size_t n)
 {
-    char *temp = NULL, *path = NULL;
-    int rc = -ENOMEM;
+    char *path = NULL;
     if (asprintf(&path, "%s/%s", dir, name) < 0)
         path = NULL;
-    if (asprintf(&temp, "%s/.%s.%d", dir, name, (int)getpid()) < 0)
-        temp = NULL;
-    if (path && temp)
-        rc = save(dir, temp, path, data, n);
+    int rc = path ? save(dir, path, data, n) : -ENOMEM;
     if (rc != 0)
         gt_say(verb, "%s/%s cannot be written: %s", dir, name, strerror(-rc));
-    free(temp);
     free(path);
     return rc;
 }
@@ -118,6 +88,7 @@ void gt_progress_start(struct gt_progress *p, int total)
         .total = total,
         .start = gt_child_clock(),
     };
+    p->next = p->start + 500000000; /* what is done sooner needs no progress */
 }
 
 void gt_progress_step(struct gt_progress *p, const char *what)
@@ -131,6 +102,24 @@ void gt_progress_step(struct gt_progress *p, const char *what)
         fflush(stderr);
     }
     p->done++;
+}
+
+void gt_progress_bytes(struct gt_progress *p, uint64_t done, uint64_t total, const char *what)
+{
+    int64_t now = p->shown ? gt_child_clock() : 0;
+    if (!p->shown || now < p->next)
+        return;
+    double spent = (double)(now - p->start) / 1e9;
+    p->next = now + 100000000; /* ten times a second */
+    fprintf(stderr, "\r\033[K%" PRIu64 " MB", done / 1000000);
+    if (total && done <= total)
+        fprintf(stderr, " of %" PRIu64 ", %.0f s", total / 1000000, spent);
+    else
+        fprintf(stderr, ", %.0f s", spent);
+    if (total && done > 0 && done <= total)
+        fprintf(stderr, " of about %.0f s", spent / (double)done * (double)total);
+    fprintf(stderr, ": %.40s", what);
+    fflush(stderr);
 }
 
 void gt_progress_end(struct gt_progress *p)

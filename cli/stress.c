@@ -2,10 +2,12 @@
 /*
  * stress: workloads x schedulers x tracers x syscall models x numbers of Ps, a child process
  * each, as TAP 13. What is checked is what each workload checks about itself, that no G
- * is left, and the runtime's own rules (oracle build); no trace is judged here.
+ * is left, the runtime's own rules (oracle build), and the trace, if the tracer writes one
+ * that can be checked.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,10 +20,13 @@
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
 #include "options.h"
+#include "stress_trace.h"
+#include "trace_file.h"
 
 #define S 1000000000ll
 #define CELL_TIMEOUT (GT_TSAN || GT_ASAN ? 600 * S : 60 * S)
-#define AFTER_TIMEOUT (5 * S) /* for the dump */
+#define AFTER_TIMEOUT (5 * S)   /* for the dump */
+#define CHECK_TIMEOUT (120 * S) /* for reading the trace */
 #define WORKLOADS_MAX 64
 
 struct plan {
@@ -40,12 +45,14 @@ struct report {
     uint64_t seed; /* of the outcome's round */
     uint64_t rounds, ops;
     int64_t ns;
+    struct gt_trace_report trace;
 };
 
 struct task {
     const struct plan *plan;
     struct gt_workload_cell cell;
     int64_t budget_ns; /* 0: one round */
+    struct gt_traced_cell trace;
 };
 
 /* ---- what to run ------------------------------------------------------- */
@@ -70,10 +77,8 @@ static void fill_in(struct gt_options *o)
     while (all && o->n_schedulers < GT_LIST_MAX &&
            (h = gt_plugin_builtin(GT_MAGIC_SCHEDULER, o->n_schedulers)) != NULL)
         o->schedulers[o->n_schedulers++] = (const void *)h;
-    if (o->n_tracers == 0) {
-        o->tracers[0] = (const void *)gt_plugin_builtin(GT_MAGIC_TRACER, 0);
-        o->n_tracers = 1;
-    }
+    if (o->n_tracers == 0)
+        o->tracers[o->n_tracers++] = gt_traced_default(o);
     if (o->n_syscalls == 0)
         o->syscalls[o->n_syscalls++] = GT_SYSCALLS_SCANBIT;
     if (o->n_procs == 0)
@@ -85,7 +90,8 @@ static int make_plan(struct plan *p, const struct gt_verb *v, int argc, char **a
     char err[1024];
     memset(p, 0, sizeof *p);
     if (gt_options_parse(&p->o, v->name, v->options, argc, argv, err, sizeof err) != 0 ||
-        choose_workloads(p, err, sizeof err) != 0) {
+        choose_workloads(p, err, sizeof err) != 0 ||
+        gt_traced_refuse(&p->o, err, sizeof err) != 0) {
         gt_say(v->name, "%s", err);
         return GT_EXIT_USAGE;
     }
@@ -99,6 +105,7 @@ static int make_plan(struct plan *p, const struct gt_verb *v, int argc, char **a
 static struct task cell_at(const struct plan *p, uint32_t i)
 {
     const struct gt_options *o = &p->o;
+    uint32_t number = i + 1;
     struct task t = {.plan = p};
     gt_config_init(&t.cell.config);
     t.cell.config.procs = o->procs[i % o->n_procs];
@@ -118,6 +125,7 @@ static struct task cell_at(const struct plan *p, uint32_t i)
     t.cell.gs = o->gs;
     t.budget_ns = o->duration_ns ? o->duration_ns / (int64_t)p->n_cells + 1 : 0;
     t.cell.deadline_ns = CELL_TIMEOUT + 2 * t.budget_ns;
+    gt_traced_cell_place(&t.trace, o, t.cell.config.tracer, p->n_cells, number);
     return t;
 }
 
@@ -125,15 +133,17 @@ static struct task cell_at(const struct plan *p, uint32_t i)
 static void child_main(int fd, void *arg)
 {
     struct task *t = arg;
+    (void)signal(SIGPIPE, SIG_IGN); /* a pipe's reader that leaves is an error of the trace */
     struct report r = {.seed = t->cell.seed};
     int64_t start = gt_child_clock();
     for (uint64_t seed = t->cell.seed;; seed = gt_rng_mix(seed + 1) >> 16) {
         t->cell.seed = t->cell.config.seed = r.seed = seed;
-        gt_cell_run(&t->cell, &r.outcome);
+        gt_traced_cell_run(&t->trace, &t->cell, &r.outcome, &r.trace);
         r.rounds++;
         r.ops += r.outcome.result.ops;
         r.ns = gt_child_clock() - start;
-        if (r.outcome.verdict != GT_CELL_OK || r.ns >= t->budget_ns)
+        if (r.outcome.verdict != GT_CELL_OK || r.trace.status != GT_EXIT_OK ||
+            r.ns >= t->budget_ns)
             break;
     }
     (void)gt_child_send(fd, &r, sizeof r);
@@ -160,6 +170,12 @@ static void print_replay(const struct plan *p, const struct task *t, uint64_t se
         fprintf(p->tap, " --ops=%" PRIu64, c->n);
     if (c->gs)
         fprintf(p->tap, " --gs=%u", c->gs);
+    if (p->o.generation_ns == 0)
+        fprintf(p->tap, " --generation=continuous");
+    else if (p->o.generation_ns > 0)
+        fprintf(p->tap, " --generation=%" PRId64 "ns", p->o.generation_ns);
+    if (p->o.header)
+        fprintf(p->tap, " --header=1.%u", p->o.header % 100);
     fprintf(p->tap, "\"\n");
 }
 
@@ -173,23 +189,12 @@ static void print_counts(const struct plan *p, const struct gt_runtime_stats *s)
             s->callbacks, s->ms_started);
 }
 
-/* A YAML string in double quotes. */
-static void print_quoted(const struct plan *p, const char *key, const char *s)
-{
-    fprintf(p->tap, "  %s: \"", key);
-    for (; *s; s++)
-        if (*s == '"' || *s == '\\')
-            fprintf(p->tap, "\\%c", *s);
-        else
-            fputc(*s < ' ' ? ' ' : *s, p->tap);
-    fprintf(p->tap, "\"\n");
-}
-
 static void print_point(const struct plan *p, const struct task *t, uint32_t number,
                         const struct report *r, const char *why)
 {
     const struct gt_cell_outcome *o = &r->outcome;
-    bool skipped = o->verdict == GT_CELL_SKIPPED, passed = o->verdict == GT_CELL_OK;
+    bool skipped = o->verdict == GT_CELL_SKIPPED;
+    bool passed = o->verdict == GT_CELL_OK && r->trace.status == GT_EXIT_OK;
     fprintf(p->tap, "%s %u - ", skipped || passed ? "ok" : "not ok", number);
     print_title(p, t);
     if (skipped) {
@@ -198,17 +203,18 @@ static void print_point(const struct plan *p, const struct task *t, uint32_t num
     }
     fprintf(p->tap, "\n  ---\n");
     if (!passed)
-        print_quoted(p, "why", why);
+        gt_tap_quoted(p->tap, "why", why);
     fprintf(p->tap, "  seed: %" PRIu64 "\n", r->seed);
     print_replay(p, t, r->seed);
     fprintf(p->tap, "  runtime: %s\n  scheduler: %s\n  tracer: %s\n  syscalls: %s\n",
             t->cell.ops->head.name, t->cell.config.scheduler->head.name,
             t->cell.config.tracer->head.name, gt_syscalls_name(t->cell.config.syscalls));
-    print_quoted(p, "checks", t->cell.workload->checks);
+    gt_tap_quoted(p->tap, "checks", t->cell.workload->checks);
     fprintf(p->tap, "  operations: %" PRIu64 "\n", r->ops);
-    print_quoted(p, "unit", t->cell.workload->unit);
+    gt_tap_quoted(p->tap, "unit", t->cell.workload->unit);
     fprintf(p->tap, "  rounds: %" PRIu64 "\n  violations: %" PRIu64 "\n  duration: %.3fs\n",
             r->rounds, o->stats.violations, (double)r->ns / 1e9);
+    gt_trace_report_print(p->tap, &t->trace, &r->trace);
     print_counts(p, &o->stats);
     fprintf(p->tap, "  ...\n");
 }
@@ -258,19 +264,23 @@ static enum gt_exit run_cell(const struct plan *p, struct task *t, uint32_t numb
         print_point(p, t, number, &r, why);
         return GT_EXIT_BROKEN;
     }
-    int64_t deadline = gt_child_clock() + t->cell.deadline_ns + AFTER_TIMEOUT;
+    int64_t deadline = gt_child_clock() + t->cell.deadline_ns + AFTER_TIMEOUT +
+                       (t->trace.checkable ? CHECK_TIMEOUT : 0);
     rc = gt_child_read(&child, &r, sizeof r, deadline, &gt_stop_asked);
     *interrupted = rc == -EINTR;
     struct gt_child_end end = gt_child_finish(&child, *interrupted ? 0 : deadline);
+    if (t->trace.checkable)
+        gt_trace_file_clean(t->trace.path, t->trace.spare, child.pid);
     if (*interrupted || (end.how == GT_CHILD_KILLED && gt_stop_asked)) {
         *interrupted = true;
         return GT_EXIT_BROKEN;
     }
     if (rc == 1 && end.how == GT_CHILD_EXITED && end.code == 0) {
-        print_point(p, t, number, &r, r.outcome.why);
+        bool fine = r.outcome.verdict == GT_CELL_OK;
+        print_point(p, t, number, &r, fine ? r.trace.why : r.outcome.why);
         if (r.outcome.verdict == GT_CELL_ENVIRONMENT)
             gt_say("stress", "%s", r.outcome.why);
-        return status_of(&r.outcome);
+        return gt_exit_worse(status_of(&r.outcome), r.trace.status);
     }
     gt_child_describe(end, why, sizeof why);
     r.outcome.verdict = GT_CELL_FAILED;
@@ -284,7 +294,7 @@ static enum gt_exit run_plan(struct plan *p)
     struct gt_progress progress;
     bool interrupted = false;
     fprintf(p->tap, "TAP version 13\n1..%u\n", p->n_cells);
-    fprintf(p->tap, "# workloads with their own checks; no trace is taken or judged\n");
+    fprintf(p->tap, "# workloads with their own checks; traces are judged by the strict rules\n");
     fprintf(p->tap, "# seed %" PRIu64 "\n", p->o.seed);
     gt_progress_start(&progress, (int)p->n_cells);
     for (uint32_t i = 0; i < p->n_cells && !interrupted; i++) {
@@ -328,11 +338,17 @@ const struct gt_verb gt_verb_stress = {
     .args = "[WORKLOAD...] [options]",
     .summary = "runs workloads under every combination asked for, as TAP",
     .text = "Each cell (workload x scheduler x tracer x syscall model x Ps) is a child process.\n"
-            "It fails when the workload's own check fails, a G is left behind, or the runtime\n"
-            "counted a broken rule (oracle build). No trace is taken or judged. Without names\n"
-            "all workloads and all schedulers; 2 Ps; the scanbit model. With --duration the\n"
-            "cells repeat with new seeds until about that time is used up.\n",
+            "It fails when the workload's own check fails, a G is left behind, the runtime\n"
+            "counted a broken rule (oracle build), or its trace is inconsistent by the strict\n"
+            "rules (see help check). Without names all workloads and all schedulers; 2 Ps; the\n"
+            "scanbit model. With --duration the cells repeat with new seeds until about that\n"
+            "time is used up.\n"
+            "--trace=FILE keeps the trace, of several cells as FILE-1, FILE-2, ... before the\n"
+            "suffix, of several rounds the last. FILE may be a pipe or a device. --trace,\n"
+            "--generation and --header turn a tracer on: gen, unless --tracer says otherwise.\n"
+            "Without --trace an inconsistent trace is kept in --out, or in $TMPDIR.\n",
     .options = GT_OPT_RUNTIME | GT_OPT_SCHEDULER | GT_OPT_TRACER | GT_OPT_PROCS | GT_OPT_SYSCALLS |
-               GT_OPT_BIND | GT_OPT_DURATION | GT_OPT_OPS | GT_OPT_GS | GT_OPT_SEED | GT_OPT_OUT,
+               GT_OPT_BIND | GT_OPT_DURATION | GT_OPT_OPS | GT_OPT_GS | GT_OPT_SEED | GT_OPT_OUT |
+               GT_OPT_TRACE | GT_OPT_GENERATION | GT_OPT_HEADER,
     .run = run,
 };

@@ -6,6 +6,7 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc>=2.4)
+pkg_check_modules(LIBDW REQUIRED IMPORTED_TARGET libdw>=0.180)
 
 set(root ${CMAKE_SOURCE_DIR})
 string(TOLOWER ${CMAKE_SYSTEM_PROCESSOR} GT_ARCH)
@@ -20,7 +21,8 @@ file(GLOB switch_source CONFIGURE_DEPENDS ${root}/runtimes/core/switch_${GT_ARCH
 gt_def_sources(schedulers ${root}/runtimes/runtimes.def GT_SCHEDULER ${root}/runtimes/schedulers)
 gt_def_sources(tracers ${root}/runtimes/runtimes.def GT_TRACER ${root}/runtimes/tracers)
 gt_def_sources(peers ${root}/runtimes/runtimes.def GT_PEER ${root}/runtimes/peers)
-list(APPEND runtime_sources ${switch_source} ${schedulers} ${tracers} ${peers})
+file(GLOB tracer_common CONFIGURE_DEPENDS ${root}/runtimes/tracers/common/*.c)
+list(APPEND runtime_sources ${tracer_common} ${switch_source} ${schedulers} ${tracers} ${peers})
 
 gt_def_sources(workload_sources ${root}/workloads/workloads.def GT_WORKLOAD ${root}/workloads)
 file(GLOB workload_common CONFIGURE_DEPENDS ${root}/workloads/common/*.c ${root}/workloads/benchmark/*.c)
@@ -35,12 +37,39 @@ if(trace_sources)
   target_include_directories(gt_trace PUBLIC ${root})
 endif()
 
+# The core once more, without tracing hooks, for the benchmark that prices them: one object in which only
+# gt_gmp_unhooked is global, so that it lives beside the other core in one program.
+if(GT_FLAVOUR STREQUAL "release" AND CMAKE_OBJCOPY)
+  file(GLOB core_sources CONFIGURE_DEPENDS ${root}/runtimes/port/*.c ${root}/runtimes/core/*.c)
+  add_library(gt_unhooked_objects OBJECT ${core_sources} ${switch_source})
+  target_compile_definitions(gt_unhooked_objects PRIVATE GT_ORACLE=0 GT_FAULTS=0 GT_NO_HOOKS=1)
+  target_include_directories(gt_unhooked_objects PRIVATE ${root}/runtimes/include ${root}/runtimes)
+  target_link_libraries(gt_unhooked_objects PRIVATE gt_flags gt_jemalloc PkgConfig::HWLOC PkgConfig::LIBDW)
+  set(dir ${CMAKE_BINARY_DIR}/unhooked)
+  file(MAKE_DIRECTORY ${dir})
+  add_custom_command(
+    OUTPUT ${dir}/libgt_unhooked.a
+    COMMAND ${CMAKE_LINKER} -r -o all.o $<TARGET_OBJECTS:gt_unhooked_objects>
+    COMMAND ${CMAKE_OBJCOPY} --redefine-sym gt_gmp=gt_gmp_unhooked all.o
+    COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=gt_gmp_unhooked all.o
+    COMMAND ${CMAKE_COMMAND} -E rm -f libgt_unhooked.a
+    COMMAND ${CMAKE_AR} rcs libgt_unhooked.a all.o
+    DEPENDS gt_unhooked_objects $<TARGET_OBJECTS:gt_unhooked_objects>
+    WORKING_DIRECTORY ${dir}
+    COMMAND_EXPAND_LISTS VERBATIM
+    COMMENT "a core without tracing hooks, for the benchmark")
+  add_custom_target(gt_unhooked_archive DEPENDS ${dir}/libgt_unhooked.a)
+  add_library(gt_unhooked INTERFACE)
+  add_dependencies(gt_unhooked gt_unhooked_archive)
+  target_link_libraries(gt_unhooked INTERFACE ${dir}/libgt_unhooked.a)
+endif()
+
 function(gt_build_kind kind oracle faults)
   add_library(gt_rt_${kind} STATIC ${runtime_sources})
   target_compile_definitions(gt_rt_${kind} PUBLIC GT_ORACLE=${oracle} GT_FAULTS=${faults})
   target_include_directories(gt_rt_${kind} PUBLIC ${root}/runtimes/include ${root}/runtimes)
   target_link_libraries(gt_rt_${kind}
-    PUBLIC gt_flags gt_jemalloc PkgConfig::HWLOC Threads::Threads ${CMAKE_DL_LIBS} m rt)
+    PUBLIC gt_flags gt_jemalloc PkgConfig::HWLOC PkgConfig::LIBDW Threads::Threads ${CMAKE_DL_LIBS} m rt)
   if(trace_sources)
     target_link_libraries(gt_rt_${kind} PUBLIC gt_trace)
   endif()
@@ -48,6 +77,10 @@ function(gt_build_kind kind oracle faults)
   if(workload_sources)
     add_library(gt_workloads_${kind} STATIC ${workload_sources})
     target_include_directories(gt_workloads_${kind} PUBLIC ${root}/workloads)
+    if(TARGET gt_unhooked AND NOT oracle)
+      target_compile_definitions(gt_workloads_${kind} PRIVATE GT_HAS_UNHOOKED=1)
+      target_link_libraries(gt_workloads_${kind} PUBLIC gt_unhooked)
+    endif()
     target_link_libraries(gt_workloads_${kind} PUBLIC gt_rt_${kind})
   endif()
 

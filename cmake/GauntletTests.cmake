@@ -8,6 +8,7 @@
 #   GT_TEST: serial                   nothing else runs beside it
 #   GT_TEST: campaign                 also run by scripts/campaign, for as long as GT_MATRIX_SECONDS says
 #   GT_TEST: presets=release,debug    only there
+# tests/conformance/*.c become one program, tests/conformance/gt-differ: our reader of traces beside Go's.
 # tests/vm/*.c become programs in tests/vm/ of the build folder; integration/numa_vm runs them in a virtual machine.
 # Labels: quick (all of them under two minutes), reduced (also under sanitizers), full (release and debug only),
 # smoke (also in the faults preset), fault (faults preset only), campaign (only by scripts/campaign).
@@ -143,6 +144,14 @@ if(TARGET gt_rt_oracle AND NOT gt_asan AND NOT gt_tsan)
     gt_test_options(${source} "full")
     gt_add_test_program(${name} ${kind} ${source} ${workloads} tests/vm)
   endforeach()
+endif()
+
+file(GLOB conformance_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/conformance/*.c)
+if(conformance_sources AND TARGET gt_trace)
+  add_executable(gt-differ ${conformance_sources})
+  set_target_properties(gt-differ PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/conformance)
+  target_include_directories(gt-differ PRIVATE ${CMAKE_SOURCE_DIR}/tests ${CMAKE_SOURCE_DIR})
+  target_link_libraries(gt-differ PRIVATE gt_flags gt_trace gt_tap)
 endif()
 
 # Python and shell scripts that tests call are no tests: lib*.sh and *.py are left out.

@@ -31,7 +31,7 @@ struct gt_where {
 /* One run of timed events of one M. */
 struct gt_batch {
     uint64_t m, ts;      /* ts: raw clock units */
-    const uint8_t *data; /* timed events, back to back */
+    const uint8_t *data; /* timed events, back to back; GT_DECODE_SLACK readable bytes follow */
     size_t size;
     uint64_t offset; /* of data in the input */
     uint64_t next;   /* index of this M's next batch in file order, UINT64_MAX: last */
@@ -63,12 +63,19 @@ struct gt_clock_snapshot {
 
 struct gt_reader;
 
+/* Which small ids exist: bit i of bits for i < n; ids from n on need a look-up. n >= 1. */
+struct gt_id_set {
+    const uint64_t *bits;
+    uint64_t n;
+};
+
 /* A whole generation. Arrays belong to the reader. */
 struct gt_generation {
     uint64_t gen;
     uint64_t freq; /* raw units per second; 0 is possible */
     bool has_snapshot;
     struct gt_clock_snapshot snapshot;
+    uint64_t min_ts; /* the least batch time stamp as Go finds it, raw units: its Sync event */
 
     const struct gt_batch *batches;
     size_t n_batches;
@@ -80,7 +87,11 @@ struct gt_generation {
 
     uint64_t start_offset, end_offset;
     uint64_t bytes; /* of the whole generation, framing included */
+    size_t n_strings, n_stacks;
+    uint64_t n_all_batches;                                        /* of every kind */
+    uint64_t event_bytes, string_bytes, stack_bytes, sample_bytes; /* batches' contents */
 
+    struct gt_id_set string_ids, stack_ids;
     const struct gt_reader *reader; /* for the look-ups below */
 };
 
@@ -88,15 +99,34 @@ struct gt_generation {
 const char *gt_generation_string(const struct gt_generation *g, uint64_t id, size_t *len);
 /* Stack of this generation; NULL when not there. id 0: a stack without frames. */
 const struct gt_stack_entry *gt_generation_stack(const struct gt_generation *g, uint64_t id);
+/* The same as a question; fast for ids as tracers give them. */
+bool gt_generation_has_stack_far(const struct gt_generation *g, uint64_t id);
+bool gt_generation_has_string_far(const struct gt_generation *g, uint64_t id);
+static inline bool gt_id_set_has(const struct gt_id_set *s, uint64_t id)
+{
+    return (s->bits[id >> 6] >> (id & 63) & 1) != 0;
+}
+static inline bool gt_generation_has_stack(const struct gt_generation *g, uint64_t id)
+{
+    return id < g->stack_ids.n ? gt_id_set_has(&g->stack_ids, id)
+                               : gt_generation_has_stack_far(g, id);
+}
+static inline bool gt_generation_has_string(const struct gt_generation *g, uint64_t id)
+{
+    return id < g->string_ids.n ? gt_id_set_has(&g->string_ids, id)
+                                : gt_generation_has_string_far(g, id);
+}
 /* All of a generation's tables, in file order; false at the end. */
-bool gt_generation_string_at(const struct gt_generation *g, size_t i, uint64_t *id, const char **s, size_t *len);
-bool gt_generation_stack_at(const struct gt_generation *g, size_t i, const struct gt_stack_entry **e);
+bool gt_generation_string_at(const struct gt_generation *g, size_t i, uint64_t *id, const char **s,
+                             size_t *len);
+bool gt_generation_stack_at(const struct gt_generation *g, size_t i,
+                            const struct gt_stack_entry **e);
 
 /* What an error is, in the reader's terms. Each corresponds to a rule of rules.def. */
 struct gt_read_error {
-    int rule;           /* enum gt_rule of trace/rules.h */
+    int rule; /* enum gt_rule of trace/rules.h */
     struct gt_where at;
-    char text[200];     /* one line: what is wrong, and what to do where that helps */
+    char text[200]; /* one line: what is wrong, and what to do where that helps */
 };
 
 /* Bytes of input: like read(2): > 0 count, 0 end, < 0 negative errno. */
@@ -104,6 +134,13 @@ struct gt_source {
     int64_t (*read)(void *arg, void *buf, size_t n);
     void *arg;
 };
+/* A source's read for a descriptor (arg: int *), and for bytes in memory (arg: struct gt_bytes *). */
+int64_t gt_read_fd(void *arg, void *buf, size_t n);
+struct gt_bytes {
+    const void *data;
+    size_t size, at; /* at: 0 at first */
+};
+int64_t gt_read_bytes(void *arg, void *buf, size_t n);
 
 /*
  * Opens: reads and checks the header. *r is NULL on error.
@@ -111,7 +148,7 @@ struct gt_source {
  * by name, 1.24, no trace at all); other negative errno of the source; -ENOMEM.
  */
 int gt_reader_open(const struct gt_source *src, struct gt_reader **r, struct gt_read_error *err);
-/* The same from a descriptor, which stays the caller's. A regular file is mapped or read. */
+/* The same from a descriptor, which stays the caller's. */
 int gt_reader_open_fd(int fd, struct gt_reader **r, struct gt_read_error *err);
 void gt_reader_close(struct gt_reader *r);
 uint32_t gt_reader_header(const struct gt_reader *r); /* 122, 123, 125, 126 */
@@ -125,9 +162,13 @@ uint64_t gt_reader_bytes(const struct gt_reader *r);  /* consumed so far */
  */
 int gt_reader_next(struct gt_reader *r, const struct gt_generation **out);
 const struct gt_read_error *gt_reader_error(const struct gt_reader *r);
-/* A generation was delivered whose end the input does not prove (1.26 cut short without
- * event batches: rule L10). */
-bool gt_reader_truncated(const struct gt_reader *r);
+/*
+ * After gt_reader_next returned 0: what is broken all the same, though Go's reader takes it for
+ * the end of the trace (rules L10_TRUNCATED, L10_TORN_TABLE). NULL: nothing.
+ */
+const struct gt_read_error *gt_reader_unnoticed(const struct gt_reader *r);
+bool gt_reader_truncated(const struct gt_reader *r);       /* whether there is such a thing */
+uint64_t gt_reader_peak_memory(const struct gt_reader *r); /* bytes held at most so far */
 
 #ifdef __cplusplus
 }

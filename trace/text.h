@@ -4,6 +4,9 @@
  * line, `Name arg=value ...`; strings as `data="..."`, stack frames on lines indented by a
  * tab. Binary to text and back loses nothing but the sizes and paddings of varints.
  *
+ * A batch's `size` is counted anew (and may be left out), so that lines can be taken out by
+ * hand; only the last batch may claim more than it holds: a trace cut off stays one.
+ *
  * Thread-safety: none shared. Memory: one batch (to text), one batch (to binary).
  */
 #pragma once

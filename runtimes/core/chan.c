@@ -70,15 +70,26 @@ void gt_chan_free(struct gt_runtime *rt, struct gt_chan *c)
     gt_unpin(m);
 }
 
+/* Elements of so few words are copied by the word: most were written so a moment ago, and a
+ * wider load would wait until both stores are in the cache. */
+#define COPY_WORDS 4u
+
 /* ---- elements ----------------------------------------------------------------------- */
 static inline void copy_elem(const struct gt_chan *c, void *dst, const void *src)
 {
-    if (gt_likely(c->elem_size == sizeof(uint64_t))) {
+    size_t n = c->elem_size;
+    char *to = dst;
+    const char *from = src;
+    if (n % sizeof(uint64_t) != 0 || n > COPY_WORDS * sizeof(uint64_t)) {
+        memcpy(to, from, n);
+        return;
+    }
+    for (; n != 0; n -= sizeof(uint64_t)) {
         uint64_t v;
-        memcpy(&v, src, sizeof v);
-        memcpy(dst, &v, sizeof v);
-    } else if (c->elem_size != 0) {
-        memcpy(dst, src, c->elem_size);
+        memcpy(&v, from, sizeof v);
+        memcpy(to, &v, sizeof v);
+        to += sizeof v;
+        from += sizeof v;
     }
 }
 
@@ -213,11 +224,12 @@ static inline int recv_locked(struct gt_chan *c, void *elem, struct gt_g **wake)
 }
 
 /* Gives the lock back, then wakes. */
-static inline int finish(struct gt_m *m, struct gt_chan *c, int r, struct gt_g *wake)
+GT_HOT int finish(struct gt_m *m, struct gt_chan *c, int r, struct gt_g *wake)
 {
-    gt_rspin_unlock(m, &c->lock);
+    gt_rspin_unlock_pinned(m, &c->lock);
     if (wake)
-        gt_ready(wake, true);
+        gt_ready_inline(m, wake, true);
+    gt_unpin(m);
     return r;
 }
 
@@ -232,7 +244,7 @@ static inline bool wait_on(struct gt_m *m, struct gt_chan *c, struct gt_waitq *q
     w->elem = elem;
     w->select = false;
     gt_waitq_push(q, w);
-    gt_park(gt_rspin_parked, &c->lock, reason);
+    gt_rspin_park(m, &c->lock, reason);
     return w->ok;
 }
 

@@ -5,8 +5,9 @@
  * Invariants of the whole core (cited as I1.. by asserts and tests):
  *   I1 A G is Running exactly when one M has it as m->t.g and that M has a P; no
  *      transition leaves a G Running on an M without a P.
- *   I2 Only its M changes a Running G's status word (a plain release store suffices);
- *      every other status is left by compare-and-swap, since the scan bit may be taken.
+ *   I2 Only its M changes a Running G's status word, only who took it from a list of dead
+ *      Gs a Dead one's (a plain release store suffices); every other status is left by
+ *      compare-and-swap, since the scan bit may be taken.
  *   I3 The scan bit is set on Runnable, Waiting and Syscall only. Who holds it owns the
  *      G's stack and, in the scanbit model, the binding of a Syscall G's M to its P.
  *   I4 A P in status Running is written by its owner M only. Idle and Stopped Ps change
@@ -76,31 +77,36 @@ struct gt_waiter {
     bool queued;
 };
 
+/*
+ * In the order of use: who makes, starts, parks, readies or ends a G touches its first two
+ * cache lines and the one below, where its stack begins; the rest is for rarer needs. The
+ * struct stands at the top of the stack, aligned to a line. A Dead G has lockedm, lock_depth
+ * and callback_depth 0.
+ */
 struct gt_g {
     struct gt_task t; /* first: the face for plugins */
+    GT_APTR(struct gt_m) m; /* its M while Running or Syscall, else NULL */
 
     /* Owner: its M while Running or Syscall; holder of the scan bit otherwise. */
     struct gt_ctx ctx;
+
+    /* Written by: the G's own M, and before it runs by who makes it. */
+    struct gt_m *lockedm; /* locked to this M */
+    gt_fn fn;             /* its argument: gt_g_arg */
+    uintptr_t created_at; /* return address in the spawner */
+    uint64_t created_by;  /* its goid */
+
+    gt_a32 preempt_stop; /* set by others: tag of the running stretch that a suspender waits to
+                            end, 0 none */
+    gt_a8 permit;        /* set by others: ready() before park() */
+    uint8_t flags;       /* GT_GF_* */
+    bool async_ok;       /* opted in to preemption by signal */
+
     struct gt_stack stack;
-    GT_APTR(struct gt_m) m; /* its M while Running or Syscall, else NULL */
-
-    /* Written by: the G's own M. */
-    gt_fn fn;
-    void *arg;
-    uintptr_t start_pc;    /* fn, for the trace and the dump */
-    uintptr_t created_at;  /* return address in the spawner */
-    uint64_t created_by;   /* its goid */
-    uint32_t flags;        /* GT_GF_* */
-    bool async_ok;         /* opted in to preemption by signal */
-    struct gt_m *lockedm;  /* locked to this M */
-    uint32_t lock_depth;   /* lock_thread nesting */
+    uint32_t lock_depth;              /* lock_thread nesting */
+    uint32_t callback_depth;          /* called back from inside a system call */
     uintptr_t syscall_fp, syscall_pc; /* where it entered its system call: the walk starts there */
-    uint32_t callback_depth; /* called back from inside a system call */
-
-    /* Set by others. */
-    gt_a32 preempt_stop; /* tag of the running stretch that a suspender waits to end, 0 none */
-    gt_a32 permit;       /* ready() before park() */
-    gt_a32 select_done;  /* select: the first to swap 0 -> 1 wakes it */
+    gt_a32 select_done; /* set by others; select: the first to swap 0 -> 1 wakes it */
 
     /* Given by the waker before ready(), read after the park. */
     struct gt_waiter *wake_waiter;
@@ -113,6 +119,19 @@ struct gt_g {
     struct gt_g *all_next; /* list of all Gs. Guarded by: rt->allg_lock */
     struct gt_runtime *rt;
 };
+
+_Static_assert(offsetof(struct gt_g, stack) <= 2 * GT_CACHE_LINE, "two lines");
+
+/* The first word of g's stack: making a G then touches no line more. */
+static inline void **gt_g_arg(struct gt_g *g)
+{
+    return (void **)(void *)g - 1;
+}
+/* Where its frames begin; 16-byte aligned. */
+static inline void *gt_g_top(struct gt_g *g)
+{
+    return (char *)g - 16;
+}
 
 /* ---- M ------------------------------------------------------------------------ */
 #define GT_HELD_MAX 16
@@ -307,6 +326,7 @@ struct gt_runtime {
     gt_ai32 poll_waiters;
     gt_ai32 n_timers; /* armed */
 
+    GT_APTR(struct gt_symbols) symbols; /* symbols.c, NULL until first needed */
     GT_APTR(struct gt_g) reader; /* parked trace reader */
     gt_a64 task_ids;
 
@@ -397,11 +417,18 @@ static inline void gt_unpin(struct gt_m *m)
     m->locks--;
 }
 
+/* 1: no hooks at all, for the benchmark that prices them and nothing else. */
+#ifndef GT_NO_HOOKS
+#define GT_NO_HOOKS 0
+#endif
+
 /* ---- tracer sections (trace_hooks.c) ---------------------------------------------------- */
 gt_tok gt_trace_acquire_slow(struct gt_m *m);
 /* Context: m is the calling M. Pins it. One load and one predicted branch when off. */
 static inline __attribute__((always_inline)) gt_tok gt_trace_acquire(struct gt_m *m)
 {
+    if (GT_NO_HOOKS)
+        return gt_tok_off();
     m->locks++;
     gt_signal_fence();
     if (gt_likely(gt_load_relaxed(&m->rt->trace_on) == 0))
@@ -410,6 +437,8 @@ static inline __attribute__((always_inline)) gt_tok gt_trace_acquire(struct gt_m
 }
 static inline __attribute__((always_inline)) void gt_trace_release(struct gt_m *m, gt_tok t)
 {
+    if (GT_NO_HOOKS)
+        return;
     if (gt_unlikely(gt_tok_on(t)))
         m->rt->tracer->release(m->rt->tracer_state, &m->t, t);
     gt_signal_fence();
@@ -419,7 +448,7 @@ static inline __attribute__((always_inline)) void gt_trace_release(struct gt_m *
  * tracer's choice. The ordinal grows whether or not the tracer writes. */
 #define GT_EMIT(m_, tok_, op, ...)                                                                 \
     do {                                                                                           \
-        if (gt_unlikely(gt_tok_on(tok_))) {                                                        \
+        if (!GT_NO_HOOKS && gt_unlikely(gt_tok_on(tok_))) {                                        \
             const struct gt_tracer_ops *gt_ops_ = (m_)->rt->tracer;                                \
             if (gt_ops_->op)                                                                       \
                 gt_ops_->op((m_)->rt->tracer_state, &(m_)->t, tok_, ##__VA_ARGS__);                \
@@ -453,6 +482,7 @@ static inline void gt_checkpoint(void)
 }
 int gt_spawn(struct gt_runtime *rt, gt_fn fn, void *arg, uint32_t flags, uintptr_t caller,
              struct gt_g **out);
+int gt_go(gt_fn fn, void *arg); /* from a G: checkpoint, then spawn */
 struct gt_g *gt_g_new(struct gt_m *m, struct gt_runtime *rt, int *err);
 void gt_g_start_entry(void *g);
 struct gt_g *gt_spawn_blocked(struct gt_m *m, gt_fn fn, void *arg, uintptr_t caller, int *err);
@@ -542,6 +572,7 @@ bool gt_stack_overflow(struct gt_sigctx *ctx); /* SIGSEGV: reports and aborts if
 void gt_report_overflow(struct gt_runtime *rt, struct gt_g *g, struct gt_sigctx *ctx);
 void gt_warn(struct gt_runtime *rt, const char *fmt, ...) GT_PRINTF(2, 3); /* one line, stderr */
 void gt_dump(struct gt_runtime *rt, int fd);
+void gt_dump_named(struct gt_runtime *rt, int fd); /* looks names up first: a healthy process */
 
 /* ---- coro.c ------------------------------------------------------------------------------------ */
 struct gt_coro *gt_coro_new(gt_fn fn, void *arg);
@@ -584,6 +615,7 @@ enum gt_violation_class {
     GT_V_STATUS,    /* a transition from another status than the caller said */
     GT_V_SECTION,   /* event or P acquisition inside/outside a section against C2, C4, C5 */
     GT_V_JOURNAL,
+    GT_V_TRACE, /* the tracer's own rules, by number */
     GT_V_COUNT
 };
 /* Counts, records both sides on standard error, goes on; aborts when the environment says
@@ -633,18 +665,35 @@ static inline uint32_t gt_stop_tag(uint64_t word)
     return (uint32_t)(gt_status_version(word) << 1) | 1u;
 }
 
-/* G leaves Running: by its own M. No compare-and-swap: while a G is Running nobody else
- * writes its word (I2), since the scan bit is never put on Running. */
+/* For the journal: the lean build reads nothing. */
+static inline unsigned gt_g_reason(struct gt_g *g)
+{
+    return GT_ORACLE ? gt_load_relaxed(&g->t.wait_reason) : 0;
+}
+
+/* G leaves a status in which it has one owner. No compare-and-swap: nobody else writes its
+ * word (I2), since the scan bit is never put on Running or Dead (I3). */
+static inline __attribute__((always_inline)) void
+gt_g_leave(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from, enum gt_gstatus to)
+{
+    uint64_t w = gt_load_relaxed(&g->t.status);
+    if (GT_CHECKS && gt_unlikely((w & (GT_STATUS_MASK | GT_STATUS_SCAN)) != (uint64_t)from))
+        gt_g_wrong_status(m, g, from);
+    w = gt_status_next(w, to);
+    gt_journal_add(m, GT_J_G, g->t.id, w, tok.v, from, to, gt_g_reason(g));
+    gt_store_release(&g->t.status, w); /* pair: gstatus */
+}
+/* By its own M. */
 static inline __attribute__((always_inline)) void
 gt_g_from_running(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to)
 {
-    uint64_t w = gt_load_relaxed(&g->t.status);
-    if (GT_CHECKS && gt_unlikely((w & (GT_STATUS_MASK | GT_STATUS_SCAN)) != GT_G_RUNNING))
-        gt_g_wrong_status(m, g, GT_G_RUNNING);
-    w = gt_status_next(w, to);
-    gt_journal_add(m, GT_J_G, g->t.id, w, tok.v, GT_G_RUNNING, to,
-                   gt_load_relaxed(&g->t.wait_reason));
-    gt_store_release(&g->t.status, w); /* pair: gstatus */
+    gt_g_leave(m, g, tok, GT_G_RUNNING, to);
+}
+/* By who took it from a list of dead Gs. */
+static inline __attribute__((always_inline)) void
+gt_g_from_dead(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to)
+{
+    gt_g_leave(m, g, tok, GT_G_DEAD, to);
 }
 
 /* G changes from `from`, not Running: waits while somebody holds the scan bit. Throws when
@@ -655,8 +704,7 @@ gt_g_change(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from, en
     uint64_t w = gt_load_relaxed(&g->t.status), n = gt_status_next(w, to);
     if (gt_likely((w & (GT_STATUS_MASK | GT_STATUS_SCAN)) == (uint64_t)from) &&
         gt_likely(gt_cas_acq_rel(&g->t.status, &w, n))) /* pair: gstatus */
-        gt_journal_add(m, GT_J_G, g->t.id, n, tok.v, from, to,
-                       gt_load_relaxed(&g->t.wait_reason));
+        gt_journal_add(m, GT_J_G, g->t.id, n, tok.v, from, to, gt_g_reason(g));
     else
         gt_g_change_slow(m, g, tok, from, to);
 }

@@ -109,7 +109,7 @@ static void callback_entry(void *arg)
 {
     struct gt_g *g = arg;
     gt_fiber_switch_end(&g->stack.fiber);
-    g->fn(g->arg);
+    g->fn(*gt_g_arg(g));
     gt_syscall_enter_blocking(); /* I3 */
     gt_mcall_last(leave);
 }
@@ -138,8 +138,7 @@ static void prepare(struct gt_m *m, struct call *c)
     struct gt_runtime *rt = m->rt;
     g->t.id = gt_add_relaxed(&rt->goid_block, 1u) + 1;
     g->fn = c->fn;
-    g->arg = c->arg;
-    g->start_pc = (uintptr_t)c->fn;
+    *gt_g_arg(g) = c->arg;
     g->created_by = 0;
     g->flags = GT_GF_EXTRA;
     g->lockedm = m;
@@ -149,7 +148,7 @@ static void prepare(struct gt_m *m, struct call *c)
     g->syscall_fp = g->syscall_pc = 0;
     gt_store_relaxed(&g->permit, 0u);
     gt_store_relaxed(&g->preempt_stop, 0u);
-    gt_ctx_make(&g->ctx, g->stack.hi, callback_entry, g);
+    gt_ctx_make(&g->ctx, gt_g_top(g), callback_entry, g);
     m->oldp = NULL;
     m->lockedg = g;
     m->nextp = NULL;

@@ -9,6 +9,7 @@
 
 #include "core/core.h"
 #include "core/host.h"
+#include "core/run.h"
 #include "core/sync.h"
 
 static struct gt_runtime *self_rt(void)
@@ -17,12 +18,6 @@ static struct gt_runtime *self_rt(void)
 }
 
 /* ---- goroutines ------------------------------------------------------------------- */
-static int op_go(gt_fn fn, void *arg)
-{
-    gt_checkpoint();
-    return gt_spawn(gt_tls_m()->rt, fn, arg, 0, (uintptr_t)__builtin_return_address(0), NULL);
-}
-
 static void op_exit(void)
 {
     struct gt_g *g = gt_m_g(gt_tls_m());
@@ -49,40 +44,44 @@ static struct gt_g *op_self(void)
  *      cas(none -> parked)           |     cas(none -> given)
  *        failed: take it, go on              failed, parked: cas(parked -> none), ready
  */
-#define PERMIT_NONE 0u
-#define PERMIT_GIVEN 1u
-#define PERMIT_PARKED 2u
+enum { PERMIT_NONE, PERMIT_GIVEN, PERMIT_PARKED };
 
-static bool park_commit(struct gt_g *g, void *arg)
+static void park_on_system(void *arg)
 {
-    (void)arg;
-    uint32_t none = PERMIT_NONE;
-    if (gt_cas_acq_rel(&g->permit, &none, PERMIT_PARKED)) /* pair: permit */
-        return true;
-    (void)gt_swap_acquire(&g->permit, PERMIT_NONE); /* pair: permit */
-    return false;
+    struct gt_m *m = gt_on_system(arg);
+    struct gt_g *g = gt_stop_to_wait(m);
+    uint8_t none = PERMIT_NONE;
+    if (gt_unlikely(!gt_cas_acq_rel(&g->permit, &none, PERMIT_PARKED))) { /* pair: permit */
+        (void)gt_swap_acquire(&g->permit, PERMIT_NONE);                   /* pair: permit */
+        gt_wait_not(m, g);
+    }
+    gt_next(m);
 }
 
 static void op_park(void)
 {
-    gt_checkpoint();
-    struct gt_g *g = gt_m_g(gt_tls_m());
+    struct gt_m *m = gt_enter_op();
+    struct gt_g *g = gt_m_g(m);
     if (gt_load_relaxed(&g->permit) == PERMIT_GIVEN &&
         gt_swap_acquire(&g->permit, PERMIT_NONE) == PERMIT_GIVEN) /* pair: permit */
         return;
-    gt_park(park_commit, NULL, GT_WAIT_PARK);
+    gt_set_wait_reason(g, GT_WAIT_PARK);
+    gt_mcall_inline(gt_tls_m(), g, park_on_system);
 }
 
 static void op_ready(struct gt_g *g)
 {
-    uint32_t was = PERMIT_PARKED;
+    uint8_t was = PERMIT_PARKED;
     for (;;) {
-        uint32_t to = was == PERMIT_PARKED ? PERMIT_NONE : PERMIT_GIVEN;
+        uint8_t to = was == PERMIT_PARKED ? PERMIT_NONE : PERMIT_GIVEN;
         if (gt_cas_acq_rel(&g->permit, &was, to)) /* pair: permit */
             break;
     }
-    if (was == PERMIT_PARKED)
-        gt_ready(g, true);
+    if (was == PERMIT_PARKED) {
+        struct gt_m *m = gt_pin();
+        gt_ready_inline(m, g, true);
+        gt_unpin(m);
+    }
 }
 
 void gt_thread_lock(void)
@@ -298,8 +297,8 @@ const struct gt_runtime_ops gt_gmp = {
     .interrupt = gt_runtime_interrupt,
     .destroy = gt_runtime_destroy,
     .stats = gt_runtime_stats,
-    .dump = gt_dump,
-    .go = op_go,
+    .dump = gt_dump_named,
+    .go = gt_go,
     .yield = gt_yield,
     .exit = op_exit,
     .goid = op_goid,

@@ -5,6 +5,9 @@
  */
 #include "core/host.h"
 
+#include "core/symbols.h"
+#include "core/sync.h"
+
 /* ---- both ------------------------------------------------------------------------ */
 static int os_futex_wait(void *word, uint32_t expect, int64_t timeout_ns)
 {
@@ -19,6 +22,11 @@ static void os_futex_wake(void *word, int count)
 static int64_t os_nanotime(void)
 {
     return gt_nanotime();
+}
+
+static void *os_map_pages(size_t size)
+{
+    return gt_map(size, false);
 }
 
 /* ---- scheduler -------------------------------------------------------------------- */
@@ -244,52 +252,70 @@ static const gt_a32 *exiting_syscall(const struct gt_tracer_host *h)
  * of the current G it no longer is: seed 003.) */
 static bool owns_stack(struct gt_m *m, struct gt_g *g)
 {
+    enum gt_gstatus s = gt_g_status(g);
+    if (gt_likely(m->t.g == &g->t && s == GT_G_RUNNING))
+        return true;
     if (gt_load_relaxed(&g->t.scan_holder) == m->t.serial)
         return true;
-    enum gt_gstatus s = gt_g_status(g);
     return m->t.g == &g->t &&
-           (s == GT_G_RUNNING || s == GT_G_SYSCALL ||
-            (s == GT_G_WAITING &&
-             gt_load_relaxed(&g->t.wait_reason) >= GT_WAIT_RUNNING_FIRST));
+           (s == GT_G_SYSCALL || (s == GT_G_WAITING && gt_load_relaxed(&g->t.wait_reason) >=
+                                                           GT_WAIT_RUNNING_FIRST));
 }
 
-/* Frames lie inside the G's own stack and rise strictly; anything else ends the walk. */
-static uint32_t walk(const struct gt_g *g, uintptr_t fp, uintptr_t pc, uint32_t skip, uintptr_t *out,
-                     uint32_t n)
+static GT_NOINLINE bool not_owned(struct gt_runtime *rt, struct gt_m *m, struct gt_g *g)
 {
-    uintptr_t lo = (uintptr_t)g->stack.lo, hi = (uintptr_t)g->stack.hi;
-    uint32_t k = 0, depth = 0;
-    while (pc != 0 && k < n) {
-        if (depth++ >= skip)
-            out[k++] = pc;
-        if (fp < lo || fp > hi - 2 * sizeof(uintptr_t) || fp % sizeof(uintptr_t) != 0)
-            break;
-        uintptr_t next = ((const uintptr_t *)fp)[0];
-        pc = ((const uintptr_t *)fp)[1];
-        if (next != 0 && next <= fp)
-            break;
-        fp = next;
-    }
-    return k;
+    gt_violation(rt, GT_V_OWNERSHIP, "stack of G %llu (status %d) taken by M %llu, which "
+                 "neither runs it nor holds its scan bit", (unsigned long long)g->t.id,
+                 (int)gt_g_status(g), (unsigned long long)m->t.serial);
+    return false;
 }
 
-static uint32_t stack(const struct gt_tracer_host *h, struct gt_task *t, uint32_t skip,
-                      uintptr_t *pc, uint32_t n)
+/* A tracer's op on the G's own stack calls this: its frame is left out. Elsewhere the G
+ * stands where it left its stack. */
+static bool stack_begin(const struct gt_tracer_host *h, struct gt_task *t, struct gt_stack_iter *it)
 {
     struct gt_m *m = gt_tls_m();
     struct gt_g *g = gt_g_of(t);
-    if (!owns_stack(m, g)) {
-        gt_violation(h->rt, GT_V_OWNERSHIP, "stack of G %llu (status %d) taken by M %llu, which "
-                     "neither runs it nor holds its scan bit", (unsigned long long)g->t.id,
-                     (int)gt_g_status(g), (unsigned long long)m->t.serial);
-        return 0;
-    }
+    if (gt_unlikely(!owns_stack(m, g)))
+        return not_owned(h->rt, m, g);
     uintptr_t fp = (uintptr_t)__builtin_frame_address(0);
-    if (fp >= (uintptr_t)g->stack.lo && fp < (uintptr_t)g->stack.hi)
-        return walk(g, ((const uintptr_t *)fp)[0], ((const uintptr_t *)fp)[1], skip, pc, n);
-    if (gt_g_status(g) == GT_G_SYSCALL && g->syscall_pc != 0)
-        return walk(g, g->syscall_fp, g->syscall_pc, skip, pc, n);
-    return walk(g, gt_ctx_fp(&g->ctx), gt_ctx_pc(&g->ctx), skip, pc, n);
+    uintptr_t lo = (uintptr_t)g->stack.lo & ~(uintptr_t)7, size = (uintptr_t)g->stack.hi - lo;
+    it->lo = lo;
+    it->span = size / sizeof(uintptr_t) - 2;
+    if (fp - lo < size) {
+        fp = ((const uintptr_t *)fp)[0];
+        it->fp = ((const uintptr_t *)fp)[0];
+        it->pc = ((const uintptr_t *)fp)[1];
+    } else if (gt_unlikely(gt_g_status(g) == GT_G_SYSCALL) && g->syscall_pc != 0) {
+        it->fp = g->syscall_fp;
+        it->pc = g->syscall_pc;
+    } else {
+        it->fp = gt_ctx_fp(&g->ctx);
+        it->pc = gt_ctx_pc(&g->ctx);
+    }
+    return true;
+}
+
+static GT_NOINLINE uint32_t stack(const struct gt_tracer_host *h, struct gt_task *t, uint32_t skip,
+                                  uintptr_t *pc, uint32_t n)
+{
+    struct gt_stack_iter it;
+    if (!stack_begin(h, t, &it))
+        return 0;
+    for (; skip > 0 && it.pc != 0; skip--)
+        (void)gt_stack_iter_next(&it);
+    return gt_stack_iter_take(it, pc, n);
+}
+
+static uint32_t symbolise(const struct gt_tracer_host *h, uintptr_t pc, struct gt_symbol *out,
+                          uint32_t n)
+{
+    return gt_symbolise(h->rt, pc, out, n);
+}
+
+static uint32_t symbolise_entry(const struct gt_tracer_host *h, uintptr_t pc, struct gt_symbol *out)
+{
+    return gt_symbolise_entry(h->rt, pc, out);
 }
 
 static void wake_reader(const struct gt_tracer_host *h)
@@ -299,6 +325,13 @@ static void wake_reader(const struct gt_tracer_host *h)
         gt_netpoll_break(h->rt);
         gt_note_wake(&h->rt->sysmon_note);
     }
+}
+
+static void ready_reader(const struct gt_tracer_host *h)
+{
+    struct gt_g *g = gt_swap_acquire(&h->rt->reader, NULL); /* pair: reader */
+    if (g)
+        gt_ready(g, false);
 }
 
 static int go_system(const struct gt_tracer_host *h, void (*fn)(void *), void *arg)
@@ -318,6 +351,45 @@ static void park_reader(const struct gt_tracer_host *h)
     gt_park(publish_reader, h->rt, GT_WAIT_SYSTEM);
 }
 
+static struct gt_sema *sema_new(const struct gt_tracer_host *h, uint32_t count)
+{
+    return gt_sema_new(h->rt, count);
+}
+
+static void sema_free(const struct gt_tracer_host *h, struct gt_sema *s)
+{
+    (void)h;
+    gt_sema_free(s);
+}
+
+static bool sema_acquire(const struct gt_tracer_host *h, struct gt_sema *s, int64_t timeout_ns)
+{
+    (void)h;
+    return gt_sema_acquire(s, timeout_ns);
+}
+
+static void sema_release(const struct gt_tracer_host *h, struct gt_sema *s)
+{
+    (void)h;
+    gt_sema_release(s);
+}
+
+static void sema_reset(const struct gt_tracer_host *h, struct gt_sema *s, uint32_t count)
+{
+    (void)h;
+    gt_sema_reset(s, count);
+}
+
+static void trace_warn(const struct gt_tracer_host *h, const char *line)
+{
+    gt_warn(h->rt, "%s", line);
+}
+
+static void trace_violation(const struct gt_tracer_host *h, uint32_t rule, const char *what)
+{
+    gt_violation(h->rt, GT_V_TRACE, "tracing rule %u: %s", rule, what);
+}
+
 /* ---- fill ----------------------------------------------------------------------------------- */
 static void init_os(struct gt_os *os)
 {
@@ -331,6 +403,9 @@ static void init_os(struct gt_os *os)
         .futex_wake = os_futex_wake,
         .write = gt_os_write,
         .membarrier = gt_os_membarrier,
+        .ticks_hz = gt_ticks_hz,
+        .map_pages = os_map_pages,
+        .unmap_pages = gt_unmap,
     };
 }
 
@@ -380,8 +455,21 @@ void gt_host_init(struct gt_runtime *rt)
         .sysmon_unlock = sysmon_unlock,
         .exiting_syscall = exiting_syscall,
         .stack = stack,
+        .stack_begin = stack_begin,
+        .symbolise = symbolise,
+        .symbolise_entry = symbolise_entry,
         .wake_reader = wake_reader,
+        .ready_reader = ready_reader,
         .go_system = go_system,
         .park_reader = park_reader,
+        .sema_new = sema_new,
+        .sema_free = sema_free,
+        .sema_acquire = sema_acquire,
+        .sema_release = sema_release,
+        .sema_reset = sema_reset,
+        .syscall_enter = gt_syscall_enter,
+        .syscall_exit = gt_syscall_exit,
+        .warn = trace_warn,
+        .violation = trace_violation,
     };
 }

@@ -27,66 +27,35 @@
 #include "core/run.h"
 
 #define GFREE_LOCAL_MAX 64u
-#define GOID_BLOCK 16u
+#define GOID_BLOCK 64u
 
 void gt_mcall(void (*fn)(void *m))
 {
     struct gt_m *m = gt_tls_m();
-    struct gt_g *g = gt_m_g(m);
-    gt_fiber_switch_begin(&g->stack.fiber, &m->sys_fiber, false);
-    gt_ctx_call_inline(&g->ctx, m->sys_top, fn, m);
-    gt_fiber_switch_end(&g->stack.fiber);
+    gt_mcall_inline(m, gt_m_g(m), fn);
 }
 
-/* The same, and the G will not run again. */
 void gt_mcall_last(void (*fn)(void *m))
 {
     struct gt_m *m = gt_tls_m();
-    struct gt_g *g = gt_m_g(m);
-    gt_fiber_switch_begin(&g->stack.fiber, &m->sys_fiber, true);
-    gt_ctx_call_inline(&g->ctx, m->sys_top, fn, m);
-    __builtin_unreachable();
-}
-
-static struct gt_m *on_system(void *arg)
-{
-    struct gt_m *m = arg;
-    gt_fiber_switch_end(&m->sys_fiber);
-    return m;
+    gt_mcall_last_inline(m, gt_m_g(m), fn);
 }
 
 /* ---- park ---------------------------------------------------------------------- */
-static void set_wait_reason(struct gt_g *g, enum gt_wait_reason r)
-{
-    gt_store_relaxed(&g->t.wait_reason, (uint32_t)r);
-}
-
 static void park_on_system(void *arg)
 {
-    struct gt_m *m = on_system(arg);
-    struct gt_g *g = gt_m_g(m);
+    struct gt_m *m = gt_on_system(arg);
     gt_park_fn fn = m->park_fn;
-    gt_bump(&gt_m_p(m)->count.parks, 1u);
-    gt_tok tok = gt_trace_acquire(m);
-    GT_EMIT(m, tok, go_block, (enum gt_wait_reason)gt_load_relaxed(&g->t.wait_reason));
-    gt_store_relaxed(&g->m, NULL);
-    gt_g_from_running(m, g, tok, GT_G_WAITING);
-    m->t.g = NULL;
-    gt_trace_release(m, tok);
-    if (fn && !fn(g, m->park_fn_arg)) {
-        tok = gt_trace_acquire(m);
-        gt_g_change(m, g, tok, GT_G_WAITING, GT_G_RUNNABLE);
-        GT_EMIT(m, tok, go_unblock, &g->t);
-        gt_trace_release(m, tok);
-        gt_execute(m, g, true);
-    }
+    struct gt_g *g = gt_stop_to_wait(m);
+    if (fn && !fn(g, m->park_fn_arg))
+        gt_wait_not(m, g);
     gt_next(m);
 }
 
 void gt_park(gt_park_fn fn, void *arg, enum gt_wait_reason reason)
 {
     struct gt_m *m = gt_tls_m();
-    set_wait_reason(gt_m_g(m), reason);
+    gt_set_wait_reason(gt_m_g(m), reason);
     m->park_fn = fn;
     m->park_fn_arg = arg;
     gt_mcall(park_on_system);
@@ -105,24 +74,10 @@ void gt_park_unlock(struct gt_lock *l, enum gt_wait_reason reason)
 }
 
 /* ---- ready, inject ---------------------------------------------------------------- */
-GT_HOT void enqueue(struct gt_m *m, struct gt_g *g, enum gt_enqueue_kind kind)
-{
-    struct gt_runtime *rt = m->rt;
-    struct gt_proc *p = m->t.p;
-    rt->sched->enqueue(rt->sched_state, p, &g->t, gt_likely(p != NULL) ? kind : GT_ENQ_GLOBAL);
-}
-
 void gt_ready(struct gt_g *g, bool next)
 {
     struct gt_m *m = gt_pin();
-    gt_tok tok = gt_trace_acquire(m);
-    gt_g_change(m, g, tok, GT_G_WAITING, GT_G_RUNNABLE);
-    GT_EMIT(m, tok, go_unblock, &g->t);
-    gt_trace_release(m, tok);
-    if (gt_likely(m->t.p != NULL))
-        gt_bump(&gt_m_p(m)->count.readies, 1u);
-    enqueue(m, g, next ? GT_ENQ_NEXT : GT_ENQ_LOCAL);
-    gt_wake_maybe(m->rt);
+    gt_ready_inline(m, g, next);
     gt_unpin(m);
 }
 
@@ -140,12 +95,12 @@ static void inject_event_first(struct gt_m *m, struct gt_tasks *list)
  * so until the scheduler has it. */
 static void inject_mark(struct gt_m *m, struct gt_tasks *list)
 {
-    gt_tok tok = gt_trace_acquire(m);
+    gt_tok tok = gt_section_begin(m);
     for (struct gt_task *t = list->head; t; t = t->link) {
         gt_g_change(m, gt_g_of(t), tok, GT_G_WAITING, GT_G_RUNNABLE);
         GT_EMIT(m, tok, go_unblock, t);
     }
-    gt_trace_release(m, tok);
+    gt_section_end(m, tok);
 }
 
 void gt_inject(struct gt_m *m, struct gt_tasks *list)
@@ -171,18 +126,18 @@ void gt_inject(struct gt_m *m, struct gt_tasks *list)
 GT_HOT void stop_running(struct gt_m *m, enum gt_stop_reason why, enum gt_enqueue_kind kind)
 {
     struct gt_g *g = gt_m_g(m);
-    gt_tok tok = gt_trace_acquire(m);
+    gt_tok tok = gt_section_begin(m);
     GT_EMIT(m, tok, go_stop, why);
     gt_store_relaxed(&g->m, NULL);
     gt_g_from_running(m, g, tok, GT_G_RUNNABLE);
     m->t.g = NULL;
-    gt_trace_release(m, tok);
-    enqueue(m, g, kind);
+    gt_section_end(m, tok);
+    gt_enqueue(m, g, kind);
 }
 
 static void yield_on_system(void *arg)
 {
-    struct gt_m *m = on_system(arg);
+    struct gt_m *m = gt_on_system(arg);
     stop_running(m, GT_STOP_YIELD, GT_ENQ_YIELD);
     gt_next(m);
 }
@@ -191,7 +146,7 @@ static void yield_on_system(void *arg)
 static void stop_for_suspender(struct gt_m *m)
 {
     struct gt_g *g = gt_m_g(m);
-    set_wait_reason(g, GT_WAIT_PREEMPTED);
+    gt_set_wait_reason(g, GT_WAIT_PREEMPTED);
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, go_block, GT_WAIT_PREEMPTED);
     gt_store_relaxed(&g->m, NULL);
@@ -212,7 +167,7 @@ static void stop_for_suspender(struct gt_m *m)
  */
 static void checkpoint_on_system(void *arg)
 {
-    struct gt_m *m = on_system(arg);
+    struct gt_m *m = gt_on_system(arg);
     gt_bump(&gt_m_p(m)->count.preempted, 1u);
     struct gt_g *g = gt_m_g(m);
     uint32_t tag = gt_stop_tag(gt_load_relaxed(&g->t.status));
@@ -229,7 +184,7 @@ void gt_yield(void)
     struct gt_g *g = gt_m_g(m);
     if (gt_unlikely(gt_load_relaxed(&g->preempt_stop) != 0))
         gt_checkpoint_slow();
-    gt_mcall(yield_on_system);
+    gt_mcall_inline(gt_tls_m(), gt_m_g(gt_tls_m()), yield_on_system);
 }
 
 void gt_checkpoint_slow(void)
@@ -279,12 +234,9 @@ static struct gt_g *gfree_get_global(struct gt_runtime *rt, struct gt_gfree *f, 
     return g;
 }
 
-static struct gt_g *gfree_get(struct gt_runtime *rt, struct gt_p *p)
+/* p has none. */
+static GT_NOINLINE struct gt_g *gfree_get_shared(struct gt_runtime *rt, struct gt_p *p)
 {
-    if (gt_likely(p && p->gfree)) {
-        p->ngfree--;
-        return pop(&p->gfree);
-    }
     struct gt_gfree *f = &rt->gfree[p ? p->t.node : 0];
     if (gt_load_relaxed(&f->any) == 0) /* stale at worst: we make a new one */
         return NULL;
@@ -292,7 +244,7 @@ static struct gt_g *gfree_get(struct gt_runtime *rt, struct gt_p *p)
 }
 
 /* Half of a full local list goes with it, so that the lock is taken rarely. */
-static void gfree_put_global(struct gt_runtime *rt, struct gt_p *p, struct gt_g *g)
+static GT_NOINLINE void gfree_put_global(struct gt_runtime *rt, struct gt_p *p, struct gt_g *g)
 {
     gt_lock(&rt->gfree_lock);
     put_node(rt, g);
@@ -313,7 +265,7 @@ void gt_gfree_flush(struct gt_runtime *rt, struct gt_p *p)
     gt_unlock(&rt->gfree_lock);
 }
 
-void gt_g_free(struct gt_m *m, struct gt_g *g)
+GT_HOT void g_free(struct gt_m *m, struct gt_g *g)
 {
     struct gt_p *p = gt_m_p(m);
     if (gt_unlikely(!p || p->ngfree >= GFREE_LOCAL_MAX || g->t.node != p->t.node)) {
@@ -322,6 +274,11 @@ void gt_g_free(struct gt_m *m, struct gt_g *g)
     }
     push(&p->gfree, g);
     p->ngfree++;
+}
+
+void gt_g_free(struct gt_m *m, struct gt_g *g)
+{
+    g_free(m, g);
 }
 
 /* Once per runtime: what the caller of go() cannot tell from -ENOMEM. */
@@ -337,7 +294,7 @@ static void say_no_stack(struct gt_runtime *rt, int rc)
  * A new G on the list of all Gs for ever; its struct stands at the top of its own stack, in
  * the page that its first frame touches anyway, on its node. NULL: *err is -ENOMEM.
  */
-static struct gt_g *g_make(struct gt_runtime *rt, int32_t node, int *err)
+static GT_NOINLINE struct gt_g *g_make(struct gt_runtime *rt, int32_t node, int *err)
 {
     size_t state = rt->sched->g_state + rt->tracer->g_state;
     size_t size = (sizeof(struct gt_g) + state + GT_CACHE_LINE - 1) & ~(size_t)(GT_CACHE_LINE - 1);
@@ -366,84 +323,104 @@ static struct gt_g *g_make(struct gt_runtime *rt, int32_t node, int *err)
     return g;
 }
 
-static uint64_t new_goid(struct gt_runtime *rt, struct gt_p *p)
+static GT_NOINLINE uint64_t new_goid_block(struct gt_runtime *rt, struct gt_p *p)
 {
     if (!p)
         return gt_add_relaxed(&rt->goid_block, 1u) + 1;
-    if (gt_unlikely(p->goid_next == p->goid_end)) {
-        p->goid_next = gt_add_relaxed(&rt->goid_block, (uint64_t)GOID_BLOCK) + 1;
-        p->goid_end = p->goid_next + GOID_BLOCK;
-    }
-    return p->goid_next++;
+    uint64_t id = gt_add_relaxed(&rt->goid_block, (uint64_t)GOID_BLOCK) + 1;
+    p->goid_next = id + 1;
+    p->goid_end = id + GOID_BLOCK;
+    return id;
 }
 
-/* A Dead G with a stack and a fresh id. m may be NULL before the runtime runs. */
-struct gt_g *gt_g_new(struct gt_m *m, struct gt_runtime *rt, int *err)
+/* None on p's own list, or no P. */
+static GT_NOINLINE struct gt_g *g_new_shared(struct gt_runtime *rt, struct gt_p *p, int *err)
+{
+    struct gt_g *g = gfree_get_shared(rt, p);
+    return g ? g : g_make(rt, p ? p->t.node : 0, err);
+}
+
+/* m is NULL before the runtime runs. */
+GT_HOT struct gt_g *g_new(struct gt_m *m, struct gt_runtime *rt, int *err)
 {
     struct gt_p *p = m && m->t.p ? gt_m_p(m) : NULL;
-    struct gt_g *g = gfree_get(rt, p);
-    if (!g)
-        g = g_make(rt, p ? p->t.node : 0, err);
-    if (!g)
+    struct gt_g *g;
+    if (gt_likely(p && p->gfree)) {
+        p->ngfree--;
+        g = pop(&p->gfree);
+        gt_task_prefetch(&p->gfree->t);
+    } else if (!(g = g_new_shared(rt, p, err))) {
         return NULL;
-    g->t.id = new_goid(rt, p);
+    }
+    if (gt_likely(p && p->goid_next != p->goid_end))
+        g->t.id = p->goid_next++;
+    else
+        g->t.id = new_goid_block(rt, p);
     g->t.link = NULL;
     return g;
 }
 
-GT_NOINLINE void gt_g_start_entry(void *arg)
+/* A Dead G with a stack and a fresh id. */
+struct gt_g *gt_g_new(struct gt_m *m, struct gt_runtime *rt, int *err)
 {
-    struct gt_g *g = arg;
-    gt_fiber_switch_end(&g->stack.fiber);
-    g->fn(g->arg);
-    gt_exit();
+    return g_new(m, rt, err);
 }
 
-static void g_prepare(struct gt_g *g, gt_fn fn, void *arg, uint32_t flags, uintptr_t caller)
+GT_HOT void g_prepare(struct gt_g *g, gt_fn fn, void *arg, uint32_t flags, uintptr_t caller,
+                      struct gt_task *creator)
 {
+    *gt_g_arg(g) = arg;
+    gt_ctx_make(&g->ctx, gt_g_top(g), gt_g_start_entry, g);
     g->fn = fn;
-    g->arg = arg;
-    g->start_pc = (uintptr_t)fn;
     g->created_at = caller;
-    g->flags = flags;
-    g->lockedm = NULL;
-    g->lock_depth = 0;
-    g->async_ok = false;
-    g->callback_depth = 0;
-    gt_store_relaxed(&g->permit, 0u);
+    g->created_by = creator ? creator->id : 0;
     gt_store_relaxed(&g->preempt_stop, 0u);
-    gt_ctx_make(&g->ctx, g->stack.hi, gt_g_start_entry, g);
+    gt_store_relaxed(&g->permit, 0u);
+    g->flags = (uint8_t)flags;
+    g->async_ok = false;
+}
+
+GT_HOT int spawn(struct gt_m *m, struct gt_runtime *rt, gt_fn fn, void *arg, uint32_t flags,
+                 uintptr_t caller, struct gt_g **out)
+{
+    int err = 0;
+    struct gt_g *g = g_new(m, rt, &err);
+    if (gt_unlikely(!g))
+        return err;
+    g_prepare(g, fn, arg, flags, caller, m->t.g);
+    if (out)
+        *out = g;
+    if (gt_unlikely(rt->tracer->g_born != NULL))
+        rt->tracer->g_born(rt->tracer_state, &g->t);
+    gt_tok tok = gt_section_begin(m);
+    gt_g_from_dead(m, g, tok, GT_G_RUNNABLE);
+    GT_EMIT(m, tok, go_create, &g->t, (uintptr_t)g->fn, false);
+    gt_section_end(m, tok);
+    if (gt_likely(m->t.p != NULL))
+        gt_bump(&gt_m_p(m)->count.spawned, 1u);
+    else
+        gt_add_relaxed(&rt->count.spawned, 1u);
+    gt_enqueue(m, g, GT_ENQ_NEXT);
+    gt_wake_maybe(rt);
+    return 0;
 }
 
 /* Context: on a G, or on the thread that starts the runtime (no M). */
 int gt_spawn(struct gt_runtime *rt, gt_fn fn, void *arg, uint32_t flags, uintptr_t caller,
              struct gt_g **out)
 {
-    int err = 0;
     struct gt_m *m = gt_pin();
-    struct gt_g *g = gt_g_new(m, rt, &err);
-    if (gt_unlikely(!g)) {
-        gt_unpin(m);
-        return err;
-    }
-    g_prepare(g, fn, arg, flags, caller);
-    g->created_by = m->t.g ? m->t.g->id : 0;
-    if (out)
-        *out = g;
-    if (rt->tracer->g_born)
-        rt->tracer->g_born(rt->tracer_state, &g->t);
-    gt_tok tok = gt_trace_acquire(m);
-    gt_g_change(m, g, tok, GT_G_DEAD, GT_G_RUNNABLE);
-    GT_EMIT(m, tok, go_create, &g->t, g->start_pc, false);
-    gt_trace_release(m, tok);
-    if (gt_likely(m->t.p != NULL))
-        gt_bump(&gt_m_p(m)->count.spawned, 1u);
-    else
-        gt_add_relaxed(&rt->count.spawned, 1u);
-    enqueue(m, g, GT_ENQ_NEXT);
-    gt_wake_maybe(rt);
+    int rc = spawn(m, rt, fn, arg, flags, caller, out);
     gt_unpin(m);
-    return 0;
+    return rc;
+}
+
+int gt_go(gt_fn fn, void *arg)
+{
+    struct gt_m *m = gt_pin_after_checkpoint();
+    int rc = spawn(m, m->rt, fn, arg, 0, (uintptr_t)__builtin_return_address(0), NULL);
+    gt_unpin(m);
+    return rc;
 }
 
 /* A Waiting G, for a coroutine: never queued, started by a direct switch. */
@@ -453,14 +430,13 @@ struct gt_g *gt_spawn_blocked(struct gt_m *m, gt_fn fn, void *arg, uintptr_t cal
     struct gt_g *g = gt_g_new(m, rt, err);
     if (!g)
         return NULL;
-    g_prepare(g, fn, arg, 0, caller);
-    g->created_by = m->t.g->id;
+    g_prepare(g, fn, arg, 0, caller, m->t.g);
     if (rt->tracer->g_born)
         rt->tracer->g_born(rt->tracer_state, &g->t);
-    set_wait_reason(g, GT_WAIT_CORO);
+    gt_set_wait_reason(g, GT_WAIT_CORO);
     gt_tok tok = gt_trace_acquire(m);
-    gt_g_change(m, g, tok, GT_G_DEAD, GT_G_WAITING);
-    GT_EMIT(m, tok, go_create, &g->t, g->start_pc, true);
+    gt_g_from_dead(m, g, tok, GT_G_WAITING);
+    GT_EMIT(m, tok, go_create, &g->t, (uintptr_t)g->fn, true);
     gt_trace_release(m, tok);
     gt_bump(&gt_m_p(m)->count.spawned, 1u);
     return g;
@@ -468,27 +444,35 @@ struct gt_g *gt_spawn_blocked(struct gt_m *m, gt_fn fn, void *arg, uintptr_t cal
 
 /* ---- death ------------------------------------------------------------------------------------ */
 /* Everything of a G's end but the event and the change. */
-void gt_g_bury(struct gt_m *m, struct gt_g *g)
+GT_HOT void bury(struct gt_m *m, struct gt_g *g)
 {
     gt_bump(&gt_m_p(m)->count.exited, 1u);
-    if (m->rt->tracer->g_dies)
+    if (gt_unlikely(m->rt->tracer->g_dies != NULL))
         m->rt->tracer->g_dies(m->rt->tracer_state, &g->t);
-    g->lockedm = NULL;
-    gt_g_free(m, g);
+    if (gt_unlikely(g->lockedm != NULL)) {
+        g->lockedm = NULL;
+        g->lock_depth = 0;
+    }
+    g_free(m, g);
+}
+
+void gt_g_bury(struct gt_m *m, struct gt_g *g)
+{
+    bury(m, g);
 }
 
 static void exit_on_system(void *arg)
 {
-    struct gt_m *m = on_system(arg);
+    struct gt_m *m = gt_on_system(arg);
     struct gt_g *g = gt_m_g(m);
     bool locked = m->lockedg == g;
-    gt_tok tok = gt_trace_acquire(m);
+    gt_tok tok = gt_section_begin(m);
     GT_EMIT(m, tok, go_destroy);
     gt_store_relaxed(&g->m, NULL);
     gt_g_from_running(m, g, tok, GT_G_DEAD);
     m->t.g = NULL;
-    gt_trace_release(m, tok);
-    gt_g_bury(m, g);
+    gt_section_end(m, tok);
+    bury(m, g);
     if (gt_unlikely(locked))
         gt_m_end_locked(m);
     gt_next(m);
@@ -497,4 +481,13 @@ static void exit_on_system(void *arg)
 void gt_exit(void)
 {
     gt_mcall_last(exit_on_system);
+}
+
+GT_NOINLINE void gt_g_start_entry(void *arg)
+{
+    struct gt_g *g = arg;
+    gt_fiber_switch_end(&g->stack.fiber);
+    g->fn(*gt_g_arg(g));
+    struct gt_m *m = gt_tls_m();
+    gt_mcall_last_inline(m, gt_m_g(m), exit_on_system);
 }

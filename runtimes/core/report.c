@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/core.h"
+#include "core/symbols.h"
 
 static void vline(int fd, const char *prefix, const char *fmt, va_list ap)
 {
@@ -80,7 +81,7 @@ static const char *pstatus_name(enum gt_pstatus s)
 static void dump_p(struct gt_p *p, int fd)
 {
     uint64_t w = gt_load_relaxed(&p->t.status);
-    struct gt_m *m = gt_load_relaxed(&p->m);
+    struct gt_m *m = gt_load_acquire(&p->m); /* pair: p-owner */
     line(fd, "  P %d node %d: %s v%llu, M %lld, sched tick %u, syscall tick %u%s%s, next timer %lld",
          p->t.id, p->t.node, pstatus_name((enum gt_pstatus)gt_status_of(w)),
          (unsigned long long)gt_status_version(w), m ? (long long)m->t.serial : -1,
@@ -106,18 +107,33 @@ static void dump_m(struct gt_m *m, int fd)
 #endif
 }
 
+/* A place in the program by its name, if that is known without reading anything. */
+static const char *place(struct gt_runtime *rt, uintptr_t pc, bool entry, char *buf, size_t size)
+{
+    struct gt_symbol s;
+    if (!gt_symbols_known(rt, pc, entry, &s))
+        snprintf(buf, size, "%p", (void *)pc);
+    else if (s.line > 0)
+        snprintf(buf, size, "%.64s (%.96s:%u)", s.func, s.file, s.line);
+    else
+        snprintf(buf, size, "%.64s", s.func);
+    return buf;
+}
+
 static void dump_g(struct gt_g *g, int fd)
 {
+    char fn[192], made[192];
     uint64_t w = gt_load_relaxed(&g->t.status);
     enum gt_gstatus s = (enum gt_gstatus)gt_status_of(w);
     struct gt_m *m = gt_load_relaxed(&g->m);
     enum gt_wait_reason r = (enum gt_wait_reason)gt_load_relaxed(&g->t.wait_reason);
-    line(fd, "  G %llu: %s%s%s%s%s v%llu, M %lld, fn %p, made by G %llu at %p%s",
+    line(fd, "  G %llu: %s%s%s%s%s v%llu, M %lld, fn %s, made by G %llu at %s%s",
          (unsigned long long)g->t.id, gstatus_name(s), (w & GT_STATUS_SCAN) ? "+scan" : "",
          (w & GT_STATUS_LOST) ? "+lost P" : "", s == GT_G_WAITING ? ": " : "",
          s == GT_G_WAITING ? gt_wait_reason_name(r) : "",
          (unsigned long long)gt_status_version(w), m ? (long long)m->t.serial : -1,
-         (void *)g->start_pc, (unsigned long long)g->created_by, (void *)g->created_at,
+         place(g->rt, (uintptr_t)g->fn, true, fn, sizeof fn), (unsigned long long)g->created_by,
+         place(g->rt, g->created_at, false, made, sizeof made),
          g->lockedm ? ", locked to its thread" : "");
 }
 
@@ -155,6 +171,20 @@ void gt_dump(struct gt_runtime *rt, int fd)
     dump_gs(rt, fd);
 }
 
+void gt_dump_named(struct gt_runtime *rt, int fd)
+{
+    struct gt_symbol s;
+    uint32_t n = 0;
+    for (struct gt_g *g = rt->all_gs; g && n < DUMP_GS_MAX; g = g->all_next) {
+        if (gt_g_status(g) == GT_G_DEAD)
+            continue;
+        (void)gt_symbolise_entry(rt, (uintptr_t)g->fn, &s);
+        (void)gt_symbolise(rt, g->created_at, &s, 1);
+        n++;
+    }
+    gt_dump(rt, fd);
+}
+
 /* ---- fatal, violations ------------------------------------------------------------------ */
 void gt_throw(struct gt_runtime *rt, const char *fmt, ...)
 {
@@ -172,7 +202,7 @@ void gt_violation(struct gt_runtime *rt, enum gt_violation_class c, const char *
 {
     static const char *const names[GT_V_COUNT] = {
         [GT_V_LOCK] = "lock",       [GT_V_OWNERSHIP] = "ownership", [GT_V_STATUS] = "status",
-        [GT_V_SECTION] = "section", [GT_V_JOURNAL] = "journal",
+        [GT_V_SECTION] = "section", [GT_V_JOURNAL] = "journal", [GT_V_TRACE] = "tracing",
     };
     char prefix[64];
     uint64_t n = gt_add_relaxed(&rt->violations, 1u);
@@ -197,7 +227,7 @@ void gt_report_overflow(struct gt_runtime *rt, struct gt_g *g, struct gt_sigctx 
          (void *)ctx->pc);
     line(2, "  it runs %p, made by goroutine %llu at %p; give the runtime larger stacks "
             "(stack_size) or use less",
-         (void *)g->start_pc, (unsigned long long)g->created_by, (void *)g->created_at);
+         (void *)(uintptr_t)g->fn, (unsigned long long)g->created_by, (void *)g->created_at);
     (void)rt;
 }
 

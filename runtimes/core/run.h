@@ -16,6 +16,36 @@
 #define GT_INHERIT_MAX 256u
 #define GT_HOT static inline __attribute__((always_inline))
 
+/* The entry of an operation on a G. */
+GT_HOT struct gt_m *gt_pin_after_checkpoint(void)
+{
+    struct gt_m *m = gt_tls_m();
+    if (gt_unlikely(gt_load_relaxed(&gt_m_p(m)->preempt) != 0))
+        gt_checkpoint_slow();
+    return gt_pin();
+}
+
+/*
+ * A section of a caller that cannot be stopped anyway: on a system stack (the handler of
+ * preempt.c stops a G on its own stack only), or pinned. With the tracer off it then costs
+ * one load and one predicted branch and writes nothing; on, it pins like every section.
+ */
+GT_HOT gt_tok gt_section_begin(struct gt_m *m)
+{
+    if (gt_likely(gt_load_relaxed(&m->rt->trace_on) == 0))
+        return gt_tok_off();
+    gt_tok tok = gt_trace_acquire(m);
+    if (!gt_tok_on(tok))
+        gt_trace_release(m, tok);
+    return tok;
+}
+
+GT_HOT void gt_section_end(struct gt_m *m, gt_tok tok)
+{
+    if (gt_unlikely(gt_tok_on(tok)))
+        gt_trace_release(m, tok);
+}
+
 GT_HOT void gt_account_run(struct gt_p *p, bool inherit)
 {
     gt_bump(&p->count.switches, 1u);
@@ -32,12 +62,12 @@ GT_HOT void gt_account_run(struct gt_p *p, bool inherit)
 GT_NORETURN GT_HOT void gt_run(struct gt_m *m, struct gt_g *g, bool inherit)
 {
     struct gt_p *p = gt_m_p(m);
-    gt_tok tok = gt_trace_acquire(m);
+    gt_tok tok = gt_section_begin(m);
     gt_store_relaxed(&g->m, m);
     m->t.g = &g->t;
     gt_g_change(m, g, tok, GT_G_RUNNABLE, GT_G_RUNNING);
     GT_EMIT(m, tok, go_start);
-    gt_trace_release(m, tok);
+    gt_section_end(m, tok);
     gt_store_relaxed(&p->async, g->async_ok);
     gt_account_run(p, inherit);
     gt_fiber_switch_begin(&m->sys_fiber, &g->stack.fiber, true);
@@ -51,6 +81,84 @@ GT_HOT struct gt_g *gt_pick(struct gt_m *m, enum gt_pick_from from, bool *inheri
     struct gt_task *t = rt->sched->pick(rt->sched_state, m->t.p, from, &flags);
     *inherit = (flags & GT_PICK_INHERIT) != 0;
     return gt_g_of(t); /* the face is first: NULL stays NULL */
+}
+
+GT_HOT void gt_enqueue(struct gt_m *m, struct gt_g *g, enum gt_enqueue_kind kind)
+{
+    struct gt_runtime *rt = m->rt;
+    struct gt_proc *p = m->t.p;
+    rt->sched->enqueue(rt->sched_state, p, &g->t, gt_likely(p != NULL) ? kind : GT_ENQ_GLOBAL);
+}
+
+/* gt_ready for a pinned caller. */
+GT_HOT void gt_ready_inline(struct gt_m *m, struct gt_g *g, bool next)
+{
+    gt_tok tok = gt_section_begin(m);
+    gt_g_change(m, g, tok, GT_G_WAITING, GT_G_RUNNABLE);
+    GT_EMIT(m, tok, go_unblock, &g->t);
+    gt_section_end(m, tok);
+    if (gt_likely(m->t.p != NULL))
+        gt_bump(&gt_m_p(m)->count.readies, 1u);
+    gt_enqueue(m, g, next ? GT_ENQ_NEXT : GT_ENQ_LOCAL);
+    gt_wake_maybe(m->rt);
+}
+
+/* ---- leaving a G's stack --------------------------------------------------------------- */
+/*
+ * gt_mcall and gt_park without a call: in a hot operation the caller's own call is then the
+ * only one that the G leaves open on its stack. The CPU predicts a return from the calls
+ * it has seen last, whichever G made them; each open call of one G is a missed prediction
+ * of another.
+ */
+GT_HOT void gt_mcall_inline(struct gt_m *m, struct gt_g *g, void (*fn)(void *m))
+{
+    gt_fiber_switch_begin(&g->stack.fiber, &m->sys_fiber, false);
+    gt_ctx_call_inline(&g->ctx, m->sys_top, fn, m);
+    gt_fiber_switch_end(&g->stack.fiber);
+}
+
+/* The same, and the G will not run again. */
+GT_NORETURN GT_HOT void gt_mcall_last_inline(struct gt_m *m, struct gt_g *g, void (*fn)(void *m))
+{
+    gt_fiber_switch_begin(&g->stack.fiber, &m->sys_fiber, true);
+    gt_ctx_start_inline(m->sys_top, fn, m);
+}
+
+/* First thing in such a function. */
+GT_HOT struct gt_m *gt_on_system(void *arg)
+{
+    struct gt_m *m = arg;
+    gt_fiber_switch_end(&m->sys_fiber);
+    return m;
+}
+
+GT_HOT void gt_set_wait_reason(struct gt_g *g, enum gt_wait_reason r)
+{
+    gt_store_relaxed(&g->t.wait_reason, (uint32_t)r);
+}
+
+/* m's G stops and waits: event and change. Context: system stack. */
+GT_HOT struct gt_g *gt_stop_to_wait(struct gt_m *m)
+{
+    struct gt_g *g = gt_m_g(m);
+    gt_bump(&gt_m_p(m)->count.parks, 1u);
+    gt_tok tok = gt_section_begin(m);
+    GT_EMIT(m, tok, go_block, (enum gt_wait_reason)gt_load_relaxed(&g->t.wait_reason));
+    gt_store_relaxed(&g->m, NULL);
+    gt_g_from_running(m, g, tok, GT_G_WAITING);
+    m->t.g = NULL;
+    gt_section_end(m, tok);
+    return g;
+}
+
+/* Nothing to wait for after all: g goes on. Context: system stack. */
+GT_NORETURN GT_HOT void gt_wait_not(struct gt_m *m, struct gt_g *g)
+{
+    gt_tok tok = gt_section_begin(m);
+    gt_g_change(m, g, tok, GT_G_WAITING, GT_G_RUNNABLE);
+    GT_EMIT(m, tok, go_unblock, &g->t);
+    gt_section_end(m, tok);
+    gt_execute(m, g, true);
 }
 
 /* m's G has stopped and is accounted for. Context: system stack, no lock, m has a P and

@@ -20,6 +20,7 @@
 
 #include "core/core.h"
 #include "core/host.h"
+#include "core/symbols.h"
 #include "core/sync.h"
 #include "gauntlet/fault.h"
 
@@ -262,6 +263,7 @@ void gt_runtime_destroy(struct gt_runtime *rt)
     gt_journal_next_round(rt);
 #endif
     destroy_gs(rt);
+    gt_symbols_fini(rt);
     gt_stacks_destroy(rt->stacks);
     gt_arena_destroy(arena);
     gt_topo_destroy(topo);
@@ -416,6 +418,8 @@ static void drop_gs(struct gt_runtime *rt)
         gt_store_relaxed(&g->t.status, w);
         gt_store_relaxed(&g->m, NULL);
         g->lockedm = NULL;
+        g->lock_depth = 0;
+        g->callback_depth = 0;
         gt_fiber_reset(&g->stack.fiber);
         rt->dropped++;
         if (rt->tracer->g_dies)

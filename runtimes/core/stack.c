@@ -34,7 +34,7 @@
 
 /* All stacks begin at the same place of a page, and so would their hottest lines in a
  * cache that is indexed by the place in the page: they are moved apart. */
-#define COLOURS 8u
+#define COLOURS 16u
 #define COLOUR_STEP 128u
 
 /* Where nobody listens a fiber is made anew at each get: it costs nothing, and keeping

@@ -22,7 +22,7 @@ struct gt_stack_chunk;
 /* A stack in somebody's hands. */
 struct gt_stack {
     char *lo;              /* lowest usable byte, page-aligned; the guard page ends here */
-    char *hi;              /* first byte above; 64-byte aligned, at most 1 KiB below a page's end
+    char *hi;              /* first byte above; 64-byte aligned, at most 2 KiB below a page's end
                 (lower in a G: its struct stands above) */
     struct gt_fiber fiber; /* what sanitizers know it by; made with it, kept when cached */
     struct gt_stack_chunk *chunk; /* NULL: no stack */

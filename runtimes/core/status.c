@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The status words of Gs and Ps: every change goes through here, or through the two hot
- * ones that core.h inlines (gt_g_from_running, gt_g_change).
+ * ones that core.h inlines (gt_g_leave, gt_g_change).
  *
  * Invariants (with I2, I3, I4 of core.h):
  *   I1 A status word changes by one atomic write, and its version grows by one with it.
@@ -9,7 +9,7 @@
  *      scan_holder from before the bit is useful to after it is gone.
  *   I3 Every change is journaled by the M that made it, with the section it stood in.
  * Ordering:
- *   O1 A change out of Running is a release store: what the G did, and its saved context,
+ *   O1 A change out of Running or Dead is a release store: what the G did, and its saved context,
  *      are visible to whoever next changes the status (acquire).
  *   O2 Taking the scan bit acquires the same; giving it back releases.
  * Progress: a change waits only for a scan-bit holder, who never waits for the changer.

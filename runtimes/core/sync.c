@@ -38,6 +38,14 @@ bool gt_rspin_parked(struct gt_g *g, void *arg)
     return true;
 }
 
+void gt_rspin_park_on_system(void *arg)
+{
+    struct gt_m *m = gt_on_system(arg);
+    (void)gt_stop_to_wait(m);
+    gt_rspin_unlock(m, m->park_fn_arg);
+    gt_next(m);
+}
+
 /* ---- mutex ----------------------------------------------------------------------- */
 struct mutex_wait { /* on the waiting G's stack */
     struct gt_waiter w;
@@ -164,7 +172,7 @@ static GT_NOINLINE void lock_slow(struct gt_mutex *mu, enum gt_wait_reason reaso
             gt_waitq_push_front(&mu->q, &mw.w);
         else
             gt_waitq_push(&mu->q, &mw.w);
-        gt_park(gt_rspin_parked, &mu->lock, reason);
+        gt_rspin_park(m, &mu->lock, reason);
         if (mw.w.ok)
             return; /* handed over: I3 */
         woken = true;
@@ -314,5 +322,5 @@ void gt_wg_wait(struct gt_wg *wg)
     struct gt_g *g = gt_m_g(m);
     g->waiter.g = g;
     gt_waitq_push(&wg->q, &g->waiter);
-    gt_park(gt_rspin_parked, &wg->lock, GT_WAIT_SYNC);
+    gt_rspin_park(m, &wg->lock, GT_WAIT_SYNC);
 }

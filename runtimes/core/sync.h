@@ -29,6 +29,7 @@
  */
 #pragma once
 #include "core/core.h"
+#include "core/run.h"
 
 /* ---- ranked spin lock ------------------------------------------------------------- */
 struct gt_rspin {
@@ -62,18 +63,36 @@ static inline void gt_rspin_lock(struct gt_m *m, struct gt_rspin *s)
 #endif
 }
 
-static inline void gt_rspin_unlock(struct gt_m *m, struct gt_rspin *s)
+/* The pin stays. */
+static inline void gt_rspin_unlock_pinned(struct gt_m *m, struct gt_rspin *s)
 {
 #if GT_CHECKS
     gt_lock_check_given(m, &s->check);
+#else
+    (void)m;
 #endif
     gt_spin_unlock(&s->spin);
-    gt_signal_fence();
-    m->locks--;
+}
+
+static inline void gt_rspin_unlock(struct gt_m *m, struct gt_rspin *s)
+{
+    gt_rspin_unlock_pinned(m, s);
+    gt_unpin(m);
 }
 
 /* A park function: arg is the ranked spin lock that the parking G holds (I2). */
 bool gt_rspin_parked(struct gt_g *g, void *arg);
+
+/* gt_park(gt_rspin_parked, s, reason), inlined for the reason that stands at
+ * gt_mcall_inline. */
+void gt_rspin_park_on_system(void *m);
+GT_HOT void gt_rspin_park(struct gt_m *m, struct gt_rspin *s, enum gt_wait_reason reason)
+{
+    struct gt_g *g = gt_m_g(m);
+    gt_set_wait_reason(g, reason);
+    m->park_fn_arg = s;
+    gt_mcall_inline(m, g, gt_rspin_park_on_system);
+}
 
 /* ---- wait queue ----------------------------------------------------------------------- */
 /* First in, first out. Guarded by: its owner's lock; head may be peeked at without. */

@@ -26,6 +26,7 @@
  * between publishing Syscall and reading `stopping` is paid by the stopper (membarrier).
  */
 #include "core/core.h"
+#include "core/run.h"
 
 /* ---- enter --------------------------------------------------------------------------- */
 /* The world is being stopped and this M is in a system call: it need not be stolen from. */
@@ -79,14 +80,13 @@ static GT_NOINLINE void enter_meets_stop(struct gt_m *m, struct gt_p *p)
 
 void gt_syscall_enter(void)
 {
-    gt_checkpoint();
-    struct gt_m *m = gt_pin();
+    struct gt_m *m = gt_pin_after_checkpoint();
     struct gt_runtime *rt = m->rt;
     struct gt_g *g = gt_m_g(m);
     struct gt_p *p = gt_m_p(m);
     g->syscall_fp = ((const uintptr_t *)__builtin_frame_address(0))[0];
     g->syscall_pc = (uintptr_t)__builtin_return_address(0);
-    gt_tok tok = gt_trace_acquire(m);
+    gt_tok tok = gt_section_begin(m);
     GT_EMIT(m, tok, go_syscall_begin);
     m->syscall_tick = gt_load_relaxed(&p->syscall_tick);
     m->oldp = p;
@@ -98,7 +98,7 @@ void gt_syscall_enter(void)
         gt_store_release(&p->m, NULL); /* pair: p-owner */
         gt_p_set(m, p, tok, GT_P_SYSCALL);
     }
-    gt_trace_release(m, tok);
+    gt_section_end(m, tok);
     gt_fence_light(rt); /* pair: asym */ /* against the stopper: stopping := 1, fence, who is in a syscall? */
     if (gt_unlikely(gt_load_relaxed(&rt->stopping) != 0))
         enter_meets_stop(m, p);
@@ -183,7 +183,7 @@ bool gt_p_steal_syscall(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
 /* ---- exit ---------------------------------------------------------------------------------- */
 /* The old P was swapped back out of Syscall. If its tick moved it had been away, and it is
  * another M's system call that just lost it: a steal, and a start on this M. */
-static void reacquired(struct gt_m *m, struct gt_g *g, struct gt_p *p, gt_tok tok)
+GT_HOT void reacquired(struct gt_m *m, struct gt_g *g, struct gt_p *p, gt_tok tok)
 {
     bool was_away = m->syscall_tick != gt_load_relaxed(&p->syscall_tick);
     if (was_away)
@@ -201,12 +201,12 @@ static void reacquired(struct gt_m *m, struct gt_g *g, struct gt_p *p, gt_tok to
     gt_bump(&p->syscall_tick, 1u);
 }
 
-static bool exit_fast(struct gt_m *m, struct gt_g *g)
+GT_HOT bool exit_fast(struct gt_m *m, struct gt_g *g)
 {
     struct gt_runtime *rt = m->rt;
     struct gt_p *p = m->oldp;
     bool ok = false;
-    gt_tok tok = gt_trace_acquire(m); /* I1: across the change and its event */
+    gt_tok tok = gt_section_begin(m); /* I1: across the change and its event */
     if (rt->syscalls == GT_SYSCALLS_STATUS) {
         ok = gt_p_status(p) == GT_P_SYSCALL && gt_p_take(m, p, tok, GT_P_SYSCALL, GT_P_RUNNING);
         if (ok)
@@ -216,7 +216,7 @@ static bool exit_fast(struct gt_m *m, struct gt_g *g)
         gt_bump(&gt_m_p(m)->syscall_tick, 1u);
         ok = true;
     }
-    gt_trace_release(m, tok);
+    gt_section_end(m, tok);
     return ok;
 }
 
@@ -304,8 +304,10 @@ void gt_syscall_exit(void)
     struct gt_m *m = gt_pin();
     struct gt_g *g = gt_m_g(m);
     if (gt_likely(exit_fast(m, g))) {
+        bool asked = gt_load_relaxed(&gt_m_p(m)->preempt) != 0;
         gt_unpin(m);
-        gt_checkpoint();
+        if (gt_unlikely(asked))
+            gt_checkpoint();
         return;
     }
     gt_unpin(m);

@@ -88,6 +88,20 @@ GT_NORETURN static inline void gt_ctx_jump_inline(const struct gt_ctx *to)
     __builtin_unreachable();
 }
 
+/* gt_ctx_call_inline by who will not come back: nothing is saved. */
+GT_NORETURN static inline void gt_ctx_start_inline(void *top, void (*fn)(void *), void *arg)
+{
+    void *sp = (void *)((uintptr_t)top & ~(uintptr_t)15);
+    __asm__ volatile("movq %0, %%rsp\n\t"
+                     "xorl %%ebp, %%ebp\n\t"
+                     "pushq $0\n\t"
+                     "jmpq *%1"
+                     :
+                     : "a"(sp), "d"(fn), "D"(arg)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 static inline void gt_ctx_call_inline(struct gt_ctx *save, void *top, void (*fn)(void *), void *arg)
 {
     void *from = save, *sp = (void *)((uintptr_t)top & ~(uintptr_t)15);
@@ -148,6 +162,22 @@ GT_NORETURN static inline void gt_ctx_jump_inline(const struct gt_ctx *to)
                      :
                      : "r"(to)
                      : "x16", "x17", "memory");
+    __builtin_unreachable();
+}
+
+GT_NORETURN static inline void gt_ctx_start_inline(void *top, void (*fn)(void *), void *arg)
+{
+    register void *x0 __asm__("x0") = arg;
+    register void *sp __asm__("x2") = (void *)((uintptr_t)top & ~(uintptr_t)15);
+    register void *pc __asm__("x3") = (void *)(uintptr_t)fn;
+    __asm__ volatile("mov sp, %1\n\t"
+                     "mov x29, xzr\n\t"
+                     "mov x30, xzr\n\t"
+                     "mov x16, %2\n\t"
+                     "br x16"
+                     :
+                     : "r"(x0), "r"(sp), "r"(pc)
+                     : "x16", "memory");
     __builtin_unreachable();
 }
 

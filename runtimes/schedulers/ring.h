@@ -95,8 +95,10 @@ static inline struct gt_task *ring_pop(struct ring *r)
     uint64_t h = gt_load_relaxed(&r->head);
     while (h != t) {
         struct gt_task *g = gt_load_relaxed(&r->slot[h & RING_MASK]);
-        if (gt_cas_relaxed(&r->head, &h, h + 1))
+        if (gt_cas_relaxed(&r->head, &h, h + 1)) {
+            gt_task_prefetch(gt_load_relaxed(&r->slot[(h + 1) & RING_MASK]));
             return g;
+        }
     }
     return NULL;
 }

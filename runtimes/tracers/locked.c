@@ -32,6 +32,7 @@
 struct locked_m {
     struct gt_section sec;
     gt_a64 events; /* Written by: this M */
+    struct gt_stack_cache stacks;
 };
 
 struct locked {
@@ -185,7 +186,19 @@ static inline void w_close(struct locked *t, struct gt_mach *m, uint64_t w, uint
         wake_reader(t);
 }
 
+static inline struct gt_stack_cache *w_cache(struct gt_mach *m)
+{
+    return &m_of(m)->stacks;
+}
+
 #include "tracers/common/events.inc"
+
+/* The stop that ends the trace is not in it: its end would come after the trace's. */
+static void locked_stw_begin(void *tv, struct gt_mach *m, gt_tok tok, enum gt_world_kind kind)
+{
+    if (kind != GT_WORLD_TRACE_STOP)
+        w_stw_begin(tv, m, tok, kind);
+}
 
 /* ---- sections --------------------------------------------------------------------------------- */
 static gt_tok locked_acquire(void *tv, struct gt_mach *m)
@@ -462,6 +475,7 @@ static int finish(struct locked *t)
     t->complete = true;
     gt_spin_unlock(&t->lock);
     wake_reader(t);
+    t->host->ready_reader(t->host);
     t->host->sema_acquire(t->host, t->reader_gone, -1);
     t->on = false;
     gt_tpool_trim(&t->pool, 4);
@@ -605,6 +619,7 @@ const struct gt_tracer_ops gt_tracer_locked = {
     .m_dies = locked_m_dies,
     .p_born = locked_p_born,
     .g_born = locked_g_born,
+    .stw_begin = locked_stw_begin,
     W_EVENT_OPS,
     .reader_wanted = reader_wanted,
     .count = locked_count,

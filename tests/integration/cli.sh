@@ -129,7 +129,7 @@ if [ "$(awk '{ if (length($0) > n) n = length($0) } END { print n + 0 }' "$place
 fi
 if grep -q "$(printf '\033')" "$place/out"; then not_ok 'colour in a file'; fi
 if [ "$(find "$place/bench" -type f | wc -l)" != 1 ]; then not_ok 'bench --out leaves one file'; fi
-run 0 bench yield mutex --duration=100ms --repetitions=3 --scheduler=worksteal --json || true
+run 0 bench yield mutex on-yield --duration=100ms --repetitions=3 --scheduler=worksteal --json || true
 for file in "$place/out" "$place/bench/bench.json"; do
   python3 -c '
 import json, sys

@@ -38,11 +38,11 @@ NAMES = (
 # What a folder's "..." includes may start with; None: anything of the project.
 OWN_DEF = r"[a-z_]+\.def$"
 ARROWS = (
-    ("runtimes/include/", r"gauntlet/|port/atomic\.h$|port/native_atomic\.h$|" + OWN_DEF),
+    ("runtimes/include/", r"gauntlet/|port/atomic\.h$|port/clock\.h$|" + OWN_DEF),
     ("runtimes/port/", r"port/|gauntlet/|" + OWN_DEF),
     ("runtimes/core/", r"core/|port/|gauntlet/|trace/wire|[a-z_]+\.h$|" + OWN_DEF),
     ("runtimes/schedulers/", r"gauntlet/|schedulers/SELF/|OWN"),
-    ("runtimes/tracers/", r"gauntlet/|trace/wire|tracers/SELF/|OWN"),
+    ("runtimes/tracers/", r"gauntlet/|trace/wire|tracers/SELF/|tracers/common/|OWN"),
     ("runtimes/skeleton/", r"gauntlet/"),
     ("trace/", r"trace/|OWN"),
     ("workloads/", r"gauntlet/|common/|workloads/|OWN|" + OWN_DEF),

@@ -89,6 +89,7 @@ static void many_test(void *arg)
 struct blocked {
     struct gt_chan *c;
     struct gt_wg *ready, *done;
+    struct gt_g *g;
     int sent;
     bool got;
     uint64_t v;
@@ -105,6 +106,7 @@ static void blocked_sender(void *arg)
 static void blocked_receiver(void *arg)
 {
     struct blocked *b = arg;
+    b->g = R->self();
     R->wg_done(b->ready);
     b->got = R->chan_recv(b->c, &b->v);
     R->wg_done(b->done);
@@ -167,6 +169,14 @@ static void close_test(void *arg)
     R->wg_free(done);
 }
 
+/* A G that waits on a channel stands in its queue. */
+static void until_queued(struct gt_g *g)
+{
+    while (gt_g_status(g) != GT_G_WAITING ||
+           gt_load_relaxed(&g->t.wait_reason) != GT_WAIT_CHAN_RECV)
+        R->yield();
+}
+
 /* Waiters are served in the order in which they came. */
 static void fifo_test(void *arg)
 {
@@ -179,7 +189,8 @@ static void fifo_test(void *arg)
         b[i] = (struct blocked){.c = c, .ready = ready, .done = done};
         R->wg_add(ready, 1);
         expect(R->go(blocked_receiver, &b[i]) == 0);
-        settle(ready);
+        R->wg_wait(ready);
+        until_queued(b[i].g);
     }
     for (uint64_t i = 0; i < 5; i++)
         expect(R->chan_send(c, &i) == 0);

@@ -13,6 +13,7 @@
 #include "cli/figures.c"
 #include "cli/json.c"
 #include "cli/options.c"
+#include "cli/outfile.c"
 #include "cli/shared.c"
 
 enum { ALL = 0xffffffff };
@@ -71,7 +72,16 @@ static void test_values(void)
     ok(o.json && o.n_args == 1, "nothing after -- is an option");
     accepts("--procs=1024 --seed=18446744073709551615 --out=x --tracer=none --runtime=gmp");
     ok(o.seed == UINT64_MAX, "the largest seed");
+    accepts("--trace=a.trace --generation=continuous --header=1.26 --rules=go --max-report=0");
+    is_str(o.trace, "a.trace", "a trace's file");
+    ok(o.generation_ns == 0 && o.header == 126, "generations without a pause, a header");
+    ok(o.rules_go && o.max_report == 0, "rules, findings shown");
+    accepts("--generation=1ms --rules=strict -o x");
+    ok(o.generation_ns == 1000000 && !o.rules_go, "generations of 1 ms");
+    is_str(o.out, "x", "a short option, its value the next word");
     accepts("");
+    ok(o.generation_ns < 0 && o.header == 0 && !o.trace && o.max_report == UINT64_MAX,
+       "without options nothing is asked of a tracer");
     ok(o.seed != 0 && o.n_procs == 0 && !o.bind_given, "without options a seed is drawn");
 }
 
@@ -101,6 +111,12 @@ static void test_refusals(void)
     refuses("--duration=99999999999999999999s", "range");
     refuses("--seed=x", "--seed=x|64 bits");
     refuses("--seed=18446744073709551616", "64 bits");
+    refuses("--header=1.24", "1.24|1.22, 1.23, 1.25 or 1.26");
+    refuses("--generation=sometimes", "sometimes|continuous");
+    refuses("--generation=5", "unit|continuous");
+    refuses("--rules=lax", "lax|go or strict");
+    refuses("--max-report=-1", "-1|0 or more");
+    refuses("--trace=", "file");
     refuses("--ops=0", "--ops=0|1 to");
     refuses("--out=", "--out=|folder");
     ok(parse(GT_OPT_JSON, "--procs=1") == -EINVAL && !strstr(err, "--bind"),
@@ -134,6 +150,22 @@ static void test_json(void)
     gt_json_close(&j, '}');
     fclose(f);
     is_str(text, "{\"a\\\"\\\\\\u000a\": null, \"b\": [-1, true, null]}", "escapes and commas");
+    free(text);
+}
+
+static void test_json_bytes(void)
+{
+    struct gt_json j;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    gt_json_start(&j, f);
+    gt_json_str(&j, "\xc3\xa9 \xf0\x9f\x90\xbf \xff \xc0\xaf \xed\xa0\x80 \xe2\x82");
+    fclose(f);
+#define BAD "\xef\xbf\xbd"
+    is_str(text,
+           "\"\xc3\xa9 \xf0\x9f\x90\xbf " BAD " " BAD BAD " " BAD BAD BAD " " BAD BAD "\"",
+           "UTF-8 stays, other bytes are replaced");
     free(text);
 }
 
@@ -172,6 +204,7 @@ int main(void)
     test_refusals();
     test_exits();
     test_json();
+    test_json_bytes();
     test_figures();
     return done_testing();
 }

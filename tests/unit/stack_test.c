@@ -130,7 +130,7 @@ static void pages(void)
     size_t page = gt_page_size();
     struct gt_stack st = get(s, -1);
     size_t size = (size_t)(st.hi - st.lo);
-    ok(size > GT_STACK_DEFAULT - 1024 && size <= GT_STACK_DEFAULT, "default size");
+    ok(size > GT_STACK_DEFAULT - 2048 && size <= GT_STACK_DEFAULT, "default size");
     memset(st.lo, 0x5a, size);
     char *sp = st.hi - 2 * page;
     size_t given = gt_stack_discard_unused(&st, sp);

@@ -16,6 +16,8 @@
 #include "common/registry.h"
 #include "common/rng.h"
 #include "floor.h"
+#include "gauntlet/scheduler.h"
+#include "gauntlet/tracer.h"
 
 #define N_FIRST 20u
 #define N_LAST 100000000u
@@ -93,12 +95,23 @@ enum gt_bind gt_bench_bind(const struct gt_bench_env *env, const struct gt_bench
     return row->procs <= gt_call_cpus() ? GT_BIND_PU : GT_BIND_NONE;
 }
 
+uint32_t gt_bench_columns(const struct gt_bench_env *env, const struct gt_bench_row *row)
+{
+    return row->by_tracer ? env->n_tracers : row->once ? 1 : env->n_schedulers;
+}
+
+const struct gt_plugin_head *gt_bench_column(const struct gt_bench_env *env,
+                                             const struct gt_bench_row *row, uint32_t i)
+{
+    return row->by_tracer ? &env->tracers[i]->head : &env->schedulers[i]->head;
+}
+
 static struct gt_config config_of(const struct bench *b, uint32_t column)
 {
     struct gt_config g;
     gt_config_init(&g);
-    g.scheduler = b->env->schedulers[column];
-    g.tracer = b->env->tracer;
+    g.scheduler = b->env->schedulers[b->row->by_tracer ? 0 : column];
+    g.tracer = b->row->by_tracer ? b->env->tracers[column] : b->env->tracer;
     g.procs = b->row->procs;
     g.bind = gt_bench_bind(b->env, b->row);
     g.syscalls = b->row->syscalls;
@@ -117,7 +130,7 @@ static void add_cell(struct bench *b, int32_t column)
 static int add_columns(struct bench *b, char *err, size_t size)
 {
     const struct gt_workload_ops *w = NULL;
-    uint32_t columns = b->row->once ? 1 : b->env->n_schedulers;
+    uint32_t columns = gt_bench_columns(b->env, b->row);
     if (b->row->workload && !(w = gt_workload_find(b->row->workload, err, size)))
         return -EINVAL;
     for (uint32_t i = 0; i < columns; i++) {

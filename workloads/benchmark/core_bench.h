@@ -12,7 +12,7 @@
 #include "gauntlet/workload.h"
 
 #define GT_BENCH_COLUMNS_MAX 16
-/* Columns of a sample: 0.. are schedulers. */
+/* Columns of a sample: 0.. are schedulers, or tracers in a row `by_tracer`. */
 #define GT_BENCH_FLOOR (-1) /* the row's floor, by hand */
 #define GT_BENCH_CAS (-2)   /* a lock-prefixed compare-and-swap */
 
@@ -27,7 +27,9 @@ struct gt_bench_env {
     const struct gt_runtime_ops *ops;
     const struct gt_scheduler_ops *const *schedulers;
     uint32_t n_schedulers;
-    const struct gt_tracer_ops *tracer;
+    const struct gt_tracer_ops *tracer;         /* of the rows by scheduler */
+    const struct gt_tracer_ops *const *tracers; /* rows by_tracer, with the first scheduler */
+    uint32_t n_tracers;
     enum gt_bind bind;
     bool bind_free; /* not asked for: PU where there are CPUs enough for a row, else none */
     uint64_t seed;
@@ -65,6 +67,7 @@ struct gt_bench_row {
     bool bounded;     /* also by 1.25 x (floor + cas x CAS) */
     bool paired;      /* OVER: the value is less its floor already, sample by sample */
     bool once;        /* the same for all schedulers: measured in the first column only */
+    bool by_tracer;   /* a column for each tracer */
     bool own_runtime; /* measure() makes its runtime itself, or needs none */
     bool fixed_n;     /* n is env->parked, not so many that a sample takes its time */
     uint32_t samples; /* calls of measure() for each column, 0: as many as asked for */
@@ -91,6 +94,12 @@ struct gt_bench_cell {
 
 /* The i-th row, or NULL past the end. */
 const struct gt_bench_row *gt_bench_row_at(size_t i);
+/* Those about tracing, likewise; gt_bench_row_at has them too, after the core's. */
+const struct gt_bench_row *gt_bench_trace_row_at(size_t i);
+/* How many columns a row has, and the plugin that the i-th is about. */
+uint32_t gt_bench_columns(const struct gt_bench_env *env, const struct gt_bench_row *row);
+const struct gt_plugin_head *gt_bench_column(const struct gt_bench_env *env,
+                                             const struct gt_bench_row *row, uint32_t i);
 /* The binding of a row. */
 enum gt_bind gt_bench_bind(const struct gt_bench_env *env, const struct gt_bench_row *row);
 /* A row for a workload that has none of its own: ns per operation, no target. */

@@ -18,6 +18,7 @@ double gt_floor_clock(uint64_t n);    /* a read of the monotonic clock */
 double gt_floor_syscall(uint64_t n);  /* getpid */
 double gt_floor_line(uint64_t n);     /* a cache line to another CPU and back, spinning */
 double gt_floor_wake(uint64_t n);     /* one way: a futex wake to the woken thread's first step */
+double gt_floor_event(uint64_t n);    /* read the CPU's counter, 6 bytes into a private buffer */
 /* n stacks of `size` bytes in one mapping: a guard each, one page touched. */
 double gt_floor_stacks(uint64_t n, uint64_t size);
 

@@ -15,7 +15,8 @@ struct job {
     const struct gt_workload_cell *cell;
     struct gt_runtime *rt;
     struct gt_workload_result *result;
-    int rc;
+    int rc, trace_rc;
+    bool no_trace; /* it was wanted and refused to start */
     bool settled;
 };
 
@@ -66,9 +67,8 @@ static bool settle(const struct job *j, uint64_t before)
     return true;
 }
 
-static void first_g(void *arg)
+static void run_workload(struct job *j)
 {
-    struct job *j = arg;
     const struct gt_workload_cell *c = j->cell;
     struct gt_workload_params p = {
         .ops = c->ops,
@@ -87,6 +87,25 @@ static void first_g(void *arg)
                       (unsigned long long)p.n);
 }
 
+/* The tracer's own Gs come with start and end with stop. */
+static void first_g(void *arg)
+{
+    struct job *j = arg;
+    const struct gt_workload_cell *c = j->cell;
+    uint64_t before = alive(j);
+    if (!c->trace) {
+        run_workload(j);
+        return;
+    }
+    j->rc = c->ops->trace_start(c->trace);
+    j->no_trace = j->rc != 0;
+    if (j->no_trace)
+        return;
+    run_workload(j);
+    j->trace_rc = c->ops->trace_stop();
+    j->settled = settle(j, before) && j->settled;
+}
+
 static enum gt_cell_verdict say(struct gt_cell_outcome *o, enum gt_cell_verdict v, const char *why)
 {
     o->verdict = v;
@@ -98,10 +117,12 @@ static enum gt_cell_verdict say(struct gt_cell_outcome *o, enum gt_cell_verdict 
 static enum gt_cell_verdict judge(const struct job *j, int ran, struct gt_cell_outcome *o)
 {
     o->rc = ran ? ran : j->rc;
+    o->trace_rc = j->trace_rc;
     if (ran == -EINTR)
         return say(o, GT_CELL_INTERRUPTED, "interrupted");
     if (o->rc != 0) {
-        snprintf(o->why, sizeof o->why, "%s returned %d: %s", ran ? "run()" : "the workload", o->rc,
+        const char *what = j->no_trace ? "the start of the trace" : "the workload";
+        snprintf(o->why, sizeof o->why, "%s returned %d: %s", ran ? "run()" : what, o->rc,
                  ran == -EDEADLK ? "every G is parked for ever" : strerror(-o->rc));
         return say(o, GT_CELL_FAILED, o->why);
     }

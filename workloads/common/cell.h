@@ -3,6 +3,8 @@
 #pragma once
 #include "gauntlet/workload.h"
 
+struct gt_trace_options;
+
 struct gt_workload_cell {
     const struct gt_runtime_ops *ops;
     const struct gt_workload_ops *workload;
@@ -10,6 +12,7 @@ struct gt_workload_cell {
     uint64_t n; /* 0: the workload's quick_n */
     uint32_t gs, param;
     uint64_t seed;
+    const struct gt_trace_options *trace; /* NULL: the tracer stays off; else on all along */
     int64_t deadline_ns; /* 0: none. Past it every G, M and P goes to standard error and
                           * the process ends with GT_CELL_LATE */
 };
@@ -29,6 +32,7 @@ enum gt_cell_verdict {
 struct gt_cell_outcome {
     enum gt_cell_verdict verdict;
     int rc; /* negative errno behind FAILED, ENVIRONMENT */
+    int trace_rc; /* of trace_stop: the trace is not whole; no part of the verdict */
     char why[200];
     struct gt_workload_result result;
     struct gt_runtime_stats stats;

@@ -22,6 +22,7 @@
 #include "gauntlet/objects.h"
 #include "gauntlet/os.h"
 #include "gauntlet/plugin.h"
+#include "gauntlet/stackiter.h"
 
 /* Flags */
 #define GT_TRACER_GENERATIONS 1u   /* needs advance */
@@ -34,8 +35,12 @@
 /* Where events go. `write` returns bytes taken or negative errno; after an error
  * the tracer stops by itself and reports the loss. */
 struct gt_trace_sink {
+    /* On the tracer's reader, a G, inside a system call of the runtime's: it may block. */
     int64_t (*write)(void *arg, const void *data, size_t n);
     void *arg;
+    /* Optional: the first `bytes` written are a whole trace by themselves. After a failed
+     * write the sink can cut back to the last such mark. */
+    void (*complete)(void *arg, uint64_t bytes);
 };
 
 struct gt_trace_options {
@@ -55,6 +60,15 @@ struct gt_trace_g_view { /* a G held still by its scan bit */
     enum gt_wait_reason reason;
     int32_t tid; /* its M's thread, -1 none */
     bool system; /* of the runtime itself */
+};
+
+struct gt_sema;
+/* One logical frame. The strings live as long as the runtime; equal ones are one string. */
+struct gt_symbol {
+    const char *func; /* name, or "name+0x12" where there is only a symbol table */
+    const char *file; /* source file; the object file where there is no debug data */
+    uint32_t line;    /* 0: unknown */
+    uintptr_t pc;     /* as it was asked for */
 };
 
 struct gt_tracer_host {
@@ -105,13 +119,45 @@ struct gt_tracer_host {
      * build. skip: frames to leave out. Count. */
     uint32_t (*stack)(const struct gt_tracer_host *h, struct gt_task *g, uint32_t skip, uintptr_t *pc,
                       uint32_t n);
+    /* The same as a walk to be done inline (stackiter.h), which a tracer that has seen most
+     * stacks before can compare instead of copy. Called by the tracer's op itself, whose
+     * frame is left out. false: not the owner (counted); *it is not set. */
+    bool (*stack_begin)(const struct gt_tracer_host *h, struct gt_task *g, struct gt_stack_iter *it);
+    /* Logical frames of a return address (of the call before it), innermost first, inlined
+     * ones expanded. Frames given; 0: the address is in no code that is loaded. Known
+     * addresses are answered at once, in any context; others read debug data, which at
+     * first takes 100 ms and more: outside sections, no lock held; allocates. On a G it is
+     * a system call (may switch), unless the world is stopped. Any thread. */
+    uint32_t (*symbolise)(const struct gt_tracer_host *h, uintptr_t pc, struct gt_symbol *out,
+                          uint32_t n);
+    /* The function that begins at pc, where it is defined. 0 or 1 frame; else likewise. */
+    uint32_t (*symbolise_entry)(const struct gt_tracer_host *h, uintptr_t pc, struct gt_symbol *out);
     /* Makes the reader runnable soon. Any context, also inside a section. */
     void (*wake_reader)(const struct gt_tracer_host *h);
+    /* Makes the reader runnable now, if it is parked. From a G, outside sections. */
+    void (*ready_reader)(const struct gt_tracer_host *h);
     /* Starts a G of the runtime's own (reader, advancer); not counted for deadlock. */
     int (*go_system)(const struct gt_tracer_host *h, void (*fn)(void *), void *arg);
     /* Parks the calling G until the tracer's reader_wanted says so, which every search for
      * work and every round of sysmon asks. */
     void (*park_reader)(const struct gt_tracer_host *h);
+
+    /* Semaphores for the tracer's own Gs and for Gs in start and stop. A release hands its
+     * unit to who waits longest. timeout_ns: < 0 for ever, 0 not at all. On a G; acquire
+     * switches. sema_reset: as new, when a run has ended (run_ended). */
+    struct gt_sema *(*sema_new)(const struct gt_tracer_host *h, uint32_t count);
+    void (*sema_free)(const struct gt_tracer_host *h, struct gt_sema *s);
+    bool (*sema_acquire)(const struct gt_tracer_host *h, struct gt_sema *s, int64_t timeout_ns);
+    void (*sema_release)(const struct gt_tracer_host *h, struct gt_sema *s);
+    void (*sema_reset)(const struct gt_tracer_host *h, struct gt_sema *s, uint32_t count);
+    /* Round a call that may block, as a G of user code would: its P may be taken. */
+    void (*syscall_enter)(void);
+    void (*syscall_exit)(void);
+    /* One line for the user, on standard error. */
+    void (*warn)(const struct gt_tracer_host *h, const char *line);
+    /* A broken rule of the tracing protocol, by its number (the seven of Go's tracer): is
+     * counted and reported, and returns. */
+    void (*violation)(const struct gt_tracer_host *h, uint32_t rule, const char *what);
 };
 
 /*
@@ -197,6 +243,11 @@ struct gt_tracer_ops {
     /* ---- reader side ---- */
     /* Should the reader run? Polled by the scheduler loop on every search for work. */
     bool (*reader_wanted)(void *t);
+    /* Optional. The generation that a section's token belongs to, for oracles. */
+    uint64_t (*generation)(void *t, gt_tok tok);
     /* Events written since init, for reports. */
     uint64_t (*count)(void *t);
+    /* Optional. The i-th kind of event: its name, how many since init. false: no more. Both
+     * from any thread, no core lock held; exact when no trace runs. */
+    bool (*count_kind)(void *t, uint32_t i, const char **name, uint64_t *n);
 };

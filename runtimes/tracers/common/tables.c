@@ -63,13 +63,6 @@ void gt_region_fini(struct gt_region *r)
 }
 
 /* ---- stacks ------------------------------------------------------------------------------ */
-struct gt_stack_node {
-    GT_APTR(struct gt_stack_node) next;
-    uint64_t hash;
-    uint32_t id, n;
-    uintptr_t pc[];
-};
-
 void gt_stack_tab_init(struct gt_stack_tab *t, const struct gt_os *os)
 {
     t->mem.os = os;
@@ -80,19 +73,34 @@ void gt_stack_tab_fini(struct gt_stack_tab *t)
     gt_region_fini(&t->mem);
 }
 
-static uint64_t hash_pcs(const uintptr_t *pc, uint32_t n)
+/* Two chains, so that the multiplications overlap. */
+static inline uint64_t hash_pcs(const uintptr_t *pc, uint32_t n)
 {
-    uint64_t h = n;
+    uint64_t a = n, b = 0;
+    uint32_t i = 0;
+    for (; i + 2 <= n; i += 2) {
+        a = (a + pc[i]) * 0x9e3779b97f4a7c15ull;
+        b = (b + pc[i + 1]) * 0xc2b2ae3d27d4eb4full;
+    }
+    if (i < n)
+        a = (a + pc[i]) * 0x9e3779b97f4a7c15ull;
+    a ^= b >> 7;
+    return a ^ a >> 32;
+}
+
+static inline bool same_pcs(const uintptr_t *a, const uintptr_t *b, uint32_t n)
+{
+    uintptr_t differ = 0;
     for (uint32_t i = 0; i < n; i++)
-        h = (h ^ pc[i]) * 0x9e3779b97f4a7c15ull;
-    return h ^ h >> 29;
+        differ |= a[i] ^ b[i];
+    return differ == 0;
 }
 
 static struct gt_stack_node *find(struct gt_stack_node *from, const struct gt_stack_node *until,
                                   uint64_t hash, const uintptr_t *pc, uint32_t n)
 {
     for (; from != until; from = gt_load_relaxed(&from->next))
-        if (from->hash == hash && from->n == n && memcmp(from->pc, pc, n * sizeof *pc) == 0)
+        if (from->hash == hash && from->n == n && same_pcs(from->pc, pc, n))
             return from;
     return NULL;
 }
@@ -110,27 +118,27 @@ static struct gt_stack_node *new_node(struct gt_stack_tab *t, uint64_t hash, con
     return s;
 }
 
-uint64_t gt_stack_tab_put(struct gt_stack_tab *t, const uintptr_t *pc, uint32_t n)
+const struct gt_stack_node *gt_stack_tab_put(struct gt_stack_tab *t, const uintptr_t *pc, uint32_t n)
 {
-    uint64_t hash = hash_pcs(pc, n);
     if (n == 0)
-        return 0;
+        return NULL;
+    uint64_t hash = hash_pcs(pc, n);
     struct gt_stack_head *head = &t->bucket[hash % GT_STACK_BUCKETS];
     struct gt_stack_node *first = gt_load_acquire(&head->first); /* pair: stack-node */
     struct gt_stack_node *s = find(first, NULL, hash, pc, n);
     if (s)
-        return s->id;
+        return s;
     s = new_node(t, hash, pc, n);
     while (s) {
         struct gt_stack_node *seen = first;
         gt_store_relaxed(&s->next, first);
         if (gt_cas_acq_rel(&head->first, &first, s)) /* pair: stack-node */
-            return s->id;
+            return s;
         struct gt_stack_node *other = find(first, seen, hash, pc, n); /* I1 */
         if (other)
-            return other->id;
+            return other;
     }
-    return 0;
+    return NULL;
 }
 
 /* ---- strings ------------------------------------------------------------------------------- */
@@ -256,6 +264,15 @@ static void clear(struct gt_string_tab *t)
     memset(t->bucket, 0, sizeof t->bucket);
     gt_region_reset(&t->mem);
     t->last_id = 0;
+    for (uint32_t i = 0; i < GT_WELL_KNOWN; i++)
+        gt_store_relaxed(&t->well_known[i], 0u);
+}
+
+uint64_t gt_string_well_known_slow(struct gt_string_tab *t, uint32_t i, const char *s)
+{
+    uint64_t id = gt_string_put(t, s, false);
+    gt_store_relaxed(&t->well_known[i], (uint32_t)id);
+    return id;
 }
 
 void gt_string_tab_end(struct gt_string_tab *t)

@@ -29,7 +29,12 @@ void *gt_region_alloc(struct gt_region *r, size_t size); /* not zeroed; NULL: no
 void gt_region_reset(struct gt_region *r);               /* keeps one block */
 void gt_region_fini(struct gt_region *r);
 
-struct gt_stack_node;
+struct gt_stack_node {
+    GT_APTR(struct gt_stack_node) next;
+    uint64_t hash;
+    uint32_t id, n;
+    uintptr_t pc[];
+};
 struct gt_stack_head {
     GT_APTR(struct gt_stack_node) first;
 };
@@ -40,8 +45,25 @@ struct gt_stack_tab {
 };
 void gt_stack_tab_init(struct gt_stack_tab *t, const struct gt_os *os);
 void gt_stack_tab_fini(struct gt_stack_tab *t);
-/* pc: innermost first. Any context, also in sections. */
-uint64_t gt_stack_tab_put(struct gt_stack_tab *t, const uintptr_t *pc, uint32_t n);
+/* pc: innermost first. NULL: n is 0, or no memory. Any context, also in sections. */
+const struct gt_stack_node *gt_stack_tab_put(struct gt_stack_tab *t, const uintptr_t *pc, uint32_t n);
+
+/*
+ * Stacks an M has lately written, found by where the walk begins: the same place of the
+ * program at the same depth has the same entry whichever G runs it. Most events come from a
+ * few places, so most walks only compare.
+ */
+#define GT_STACK_CACHE 32u
+struct gt_stack_cache {
+    struct {
+        uint64_t w; /* generation of the node */
+        const struct gt_stack_node *node;
+    } e[GT_STACK_CACHE];
+};
+static inline uint32_t gt_stack_cache_index(const struct gt_stack_iter *it)
+{
+    return (uint32_t)((it->fp >> 4 ^ it->pc >> 1 ^ it->pc >> 6) % GT_STACK_CACHE);
+}
 
 /* What a finished batch of the tables is handed to. */
 struct gt_table_out {
@@ -52,8 +74,11 @@ struct gt_table_out {
     void *arg;
 };
 
+#define GT_WELL_KNOWN 64u /* reasons to block and to stop: wiremap.h numbers them */
+
 struct gt_string_node;
 struct gt_string_tab {
+    gt_a32 well_known[GT_WELL_KNOWN]; /* their ids in this generation, 0: not written yet */
     struct gt_spin lock;
     /* Guarded by: lock */
     struct gt_region mem;
@@ -68,6 +93,13 @@ void gt_string_tab_fini(struct gt_string_tab *t);
 void gt_string_tab_begin(struct gt_string_tab *t, const struct gt_table_out *out);
 /* Id of a string. Over GT_WIRE_MAX_STRING bytes: cut; `tail`: the end is kept. */
 uint64_t gt_string_put(struct gt_string_tab *t, const char *s, bool tail);
+/* The same for one of the few that every other event names; i < GT_WELL_KNOWN. */
+uint64_t gt_string_well_known_slow(struct gt_string_tab *t, uint32_t i, const char *s);
+static inline uint64_t gt_string_well_known(struct gt_string_tab *t, uint32_t i, const char *s)
+{
+    uint32_t id = gt_load_relaxed(&t->well_known[i]);
+    return __builtin_expect(id != 0, 1) ? id : gt_string_well_known_slow(t, i, s);
+}
 /* Not looked up before: for texts that hardly repeat. */
 uint64_t gt_string_put_new(struct gt_string_tab *t, const char *s);
 /* The generation ends: what is left is pushed, the table is empty again. I3. */

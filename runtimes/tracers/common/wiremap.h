@@ -26,6 +26,10 @@ static inline enum gt_wire_gstatus gt_wiremap_g(enum gt_gstatus s, enum gt_wait_
     return GT_WIRE_G_BAD;
 }
 
+/* Where the strings of reasons stand among a table's well-known ones. */
+#define GT_WIREMAP_STOP 0u
+#define GT_WIREMAP_BLOCK 8u
+
 static inline const char *gt_wiremap_block(enum gt_wait_reason r)
 {
     switch (r) {

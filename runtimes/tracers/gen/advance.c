@@ -211,7 +211,8 @@ static void flush_ms(struct gen *t, uint64_t w)
 static void wait_until_read(struct gen *t, uint64_t w)
 {
     gt_store_release(&t->flushed, gt_gen_number(w)); /* pair: flushed */
-    gen_wake_reader(t);
+    gen_wake_reader(t); /* if it is about to park it looks again */
+    t->host->ready_reader(t->host);
     t->host->sema_acquire(t->host, t->done[gt_gen_slot2(w)], -1);
 #if GT_ORACLE
     gt_spin_lock(&t->lock);

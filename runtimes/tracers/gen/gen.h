@@ -35,6 +35,7 @@ struct gen_m {
     uint64_t last;      /* time of its last event */
     gt_a64 events;      /* written. Written by: this M */
     struct gen_m *link; /* the advance's list of Ms to flush */
+    struct gt_stack_cache stacks;
 };
 
 struct gen_rec { /* a G without an event in the generation that ends */

@@ -118,6 +118,11 @@ static inline __attribute__((always_inline)) void w_close(struct gen *t, struct 
     gt_store_relaxed(&m->events, gt_load_relaxed(&m->events) + 1);
 }
 
+static inline struct gt_stack_cache *w_cache(struct gt_mach *m)
+{
+    return &gen_m_of(m)->stacks;
+}
+
 #include "tracers/common/events.inc"
 
 uint64_t gen_stack_of(struct gen *t, struct gt_task *g, uint64_t w)
@@ -323,6 +328,7 @@ const struct gt_tracer_ops gt_tracer_gen = {
     .m_dies = gen_m_dies,
     .p_born = gen_p_born,
     .g_born = gen_g_born,
+    .stw_begin = w_stw_begin,
     W_EVENT_OPS,
     .reader_wanted = gen_reader_wanted,
     .generation = gen_generation,
