@@ -419,7 +419,8 @@ const struct gt_verb gt_verb_bench = {
     .text = "Without names every row (`list bench`). A workload's name stands for its rows, or\n"
             "for ns per operation where it has none. Each row is a process: schedulers and\n"
             "floors take turns in random order; medians and the middle half are shown, every\n"
-            "sample is in the JSON. INT ends it with what there is.\n",
+            "sample is in the JSON. INT ends it with what there is. Rows about tracing have a\n"
+            "column for each tracer, or for those of --tracer.\n",
     .options = GT_OPT_RUNTIME | GT_OPT_SCHEDULER | GT_OPT_TRACER | GT_OPT_PROCS | GT_OPT_BIND |
                GT_OPT_DURATION | GT_OPT_SEED | GT_OPT_REPETITIONS | GT_OPT_GS | GT_OPT_MILLION |
                GT_OPT_OUT | GT_OPT_JSON,

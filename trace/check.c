@@ -56,8 +56,8 @@ void gt_report(struct gt_order *o, const struct gt_cursor *c, int why)
         return;
     }
     char event[GT_TEXT_MAX] = "", states[GT_TEXT_MAX] = "";
-    bool decoded = why != GT_RULE_O2_TYPE && why != GT_RULE_O2_UNTIMED &&
-                   why != GT_RULE_O3_DELTA && why != GT_RULE_O3_ARG;
+    bool decoded = why != GT_RULE_O2_TYPE && why != GT_RULE_O2_UNTIMED && why != GT_RULE_O3_DELTA &&
+                   why != GT_RULE_O3_ARG;
     if (decoded) {
         gt_text_event(event, sizeof event, &c->ev);
         gt_text_states(o, c, states, sizeof states);
@@ -79,11 +79,8 @@ void gt_report_at(struct gt_order *o, int rule, const struct gt_where *at, const
     if (!counts(o, gt_rule_info((enum gt_rule)rule)->tier)) {
         return;
     }
-    struct gt_finding f = {.rule = (enum gt_rule)rule,
-                           .at = *at,
-                           .event = -1,
-                           .event_text = text,
-                           .states = states};
+    struct gt_finding f = {
+        .rule = (enum gt_rule)rule, .at = *at, .event = -1, .event_text = text, .states = states};
     hand_out(o, &f);
 }
 
@@ -183,8 +180,7 @@ int gt_check(struct gt_reader *r, const struct gt_check_options *opt, struct gt_
     o->header = res->header;
     gt_held_add(&o->held, sizeof *o);
     int err = -ENOMEM;
-    if (gt_order_init(o) == 0 &&
-        (opt->rules != GT_RULES_STRICT || gt_strict_init(o) == 0)) {
+    if (gt_order_init(o) == 0 && (opt->rules != GT_RULES_STRICT || gt_strict_init(o) == 0)) {
         err = check_all(o, r);
         finish(o, r);
     }

@@ -86,13 +86,23 @@ size_t gt_input_need(struct gt_input *in, size_t n)
     return (size_t)(in->end - in->at);
 }
 
+static void block_free(struct gt_input *in, struct gt_block *b)
+{
+    gt_held_sub(in->held, b->size);
+    free(b);
+}
+
 void gt_input_forget(struct gt_input *in)
 {
     struct gt_block *b = in->newest ? in->newest->older : NULL;
     while (b) {
         struct gt_block *older = b->older;
-        b->older = in->spare;
-        in->spare = b;
+        if (b->size == BLOCK_BYTES) {
+            b->older = in->spare;
+            in->spare = b;
+        } else {
+            block_free(in, b); /* spares are all alike, so that the first will do */
+        }
         b = older;
     }
     if (in->newest) {
@@ -104,8 +114,7 @@ static void blocks_free(struct gt_input *in, struct gt_block *b)
 {
     while (b) {
         struct gt_block *older = b->older;
-        gt_held_sub(in->held, b->size);
-        free(b);
+        block_free(in, b);
         b = older;
     }
 }

@@ -108,7 +108,7 @@ static inline void sift_down(struct gt_front *h, size_t n, size_t i)
 {
     struct gt_front moved = h[i];
     for (size_t child; (child = 2 * i + 1) < n; i = child) {
-        child += child + 1 < n && h[child + 1].time < h[child].time;
+        child += h[child + 1].time < h[child].time;
         if (h[child].time >= moved.time) {
             break;
         }
@@ -117,10 +117,11 @@ static inline void sift_down(struct gt_front *h, size_t n, size_t i)
     h[i] = moved;
 }
 
-static void heap_insert(struct gt_order *o, uint32_t cursor)
+static void heap_insert(struct gt_order *o, struct gt_cursor *c)
 {
-    o->heap[o->n_heap] = (struct gt_front){.time = o->cursors[cursor].time, .cursor = cursor};
+    o->heap[o->n_heap] = (struct gt_front){.time = c->time, .cursor = c};
     sift_up(o->heap, o->n_heap++);
+    o->heap[o->n_heap].time = INT64_MAX;
 }
 
 static void heap_remove(struct gt_order *o, size_t i)
@@ -129,6 +130,7 @@ static void heap_remove(struct gt_order *o, size_t i)
         swap_front(&o->heap[(i - 1) / 2], &o->heap[i]);
     }
     o->heap[0] = o->heap[--o->n_heap];
+    o->heap[o->n_heap].time = INT64_MAX;
     if (o->n_heap > 0) {
         sift_down(o->heap, o->n_heap, 0);
     }
@@ -152,35 +154,32 @@ static void heap_sort(struct gt_order *o)
 
 static void park(struct gt_order *o, size_t i)
 {
-    uint32_t cursor = o->heap[i].cursor;
-    struct gt_cursor *c = &o->cursors[cursor];
+    struct gt_cursor *c = o->heap[i].cursor;
     uint64_t id = 0;
     enum gt_key kind = gt_blocked_on(o, c, &id);
     uint32_t b = gt_key_bucket(kind, id);
     heap_remove(o, i);
     c->is_parked = true;
     c->parked = o->bucket[b];
-    o->bucket[b] = cursor + 1;
+    o->bucket[b] = c;
     o->n_parked++;
 }
 
 void gt_order_wake_bucket(struct gt_order *o, uint32_t b)
 {
-    uint32_t next = o->bucket[b];
-    o->bucket[b] = 0;
-    while (next != 0) {
-        struct gt_cursor *c = &o->cursors[next - 1];
+    struct gt_cursor *c = o->bucket[b];
+    o->bucket[b] = NULL;
+    for (; c != NULL; c = c->parked) {
         c->is_parked = false;
-        heap_insert(o, next - 1);
+        heap_insert(o, c);
         o->n_parked--;
-        next = c->parked;
     }
 }
 
 void gt_order_unpark(struct gt_order *o)
 {
     for (uint32_t b = 0; b < GT_BUCKETS && o->n_parked != 0; b++) {
-        if (o->bucket[b] != 0) {
+        if (o->bucket[b] != NULL) {
             gt_order_wake_bucket(o, b);
         }
     }
@@ -316,7 +315,7 @@ GT_WIRE_INLINE void advance(struct gt_order *o, struct gt_cursor *c)
 static inline void consume(struct gt_order *o, size_t i)
 {
     struct gt_front *heap = o->heap;
-    struct gt_cursor *c = &o->cursors[heap[i].cursor];
+    struct gt_cursor *c = heap[i].cursor;
     advance(o, c);
     if (gt_unlikely(c->done)) {
         heap_remove(o, i);
@@ -328,19 +327,18 @@ static inline void consume(struct gt_order *o, size_t i)
     }
 }
 
-static size_t heap_find(const struct gt_order *o, uint32_t cursor)
+static size_t heap_find(const struct gt_order *o, const struct gt_cursor *c)
 {
     size_t i = 0;
-    while (o->heap[i].cursor != cursor) {
+    while (o->heap[i].cursor != c) {
         i++;
     }
     return i;
 }
 
 /* A head that cannot happen by the rules happens all the same. */
-static __attribute__((noinline, cold)) void settle(struct gt_order *o, uint32_t cursor, int why)
+static __attribute__((noinline, cold)) void settle(struct gt_order *o, struct gt_cursor *c, int why)
 {
-    struct gt_cursor *c = &o->cursors[cursor];
     if (why != GT_RULE_O5_STUCK && !gt_recover_excused(o, c, why)) {
         gt_report(o, c, why);
         if (o->stop) {
@@ -349,14 +347,14 @@ static __attribute__((noinline, cold)) void settle(struct gt_order *o, uint32_t 
     }
     gt_recover_force(o, c, why);
     gt_order_unpark(o);
-    consume(o, heap_find(o, cursor));
+    consume(o, heap_find(o, c));
 }
 
 static __attribute__((noinline, cold)) void settle_stuck(struct gt_order *o)
 {
-    uint32_t cursor = gt_stuck_choose(o);
+    struct gt_cursor *c = gt_stuck_choose(o);
     if (!o->stop) {
-        settle(o, cursor, GT_RULE_O5_STUCK);
+        settle(o, c, GT_RULE_O5_STUCK);
     }
 }
 
@@ -372,14 +370,14 @@ static __attribute__((noinline)) bool step_rest(struct gt_order *o)
 {
     heap_sort(o);
     for (size_t i = 1; i < o->n_heap; i++) {
-        struct gt_cursor *c = &o->cursors[o->heap[i].cursor];
+        struct gt_cursor *c = o->heap[i].cursor;
         int r = try_head(o, c);
         if (r == 0) {
             consume(o, i);
             return true;
         }
         if (dealt_with(o, c, r)) {
-            settle(o, o->heap[i].cursor, r);
+            settle(o, c, r);
             return true;
         }
     }
@@ -388,16 +386,15 @@ static __attribute__((noinline)) bool step_rest(struct gt_order *o)
 
 static inline void step(struct gt_order *o)
 {
-    uint32_t cursor = o->heap[0].cursor;
-    struct gt_cursor *c = &o->cursors[cursor];
+    struct gt_cursor *c = o->heap[0].cursor;
     int r = try_head(o, c);
     if (gt_likely(r == 0)) {
         /* A wake may have put an earlier head in front of this one. */
-        consume(o, gt_likely(o->heap[0].cursor == cursor) ? 0 : heap_find(o, cursor));
+        consume(o, gt_likely(o->heap[0].cursor == c) ? 0 : heap_find(o, c));
         return;
     }
     if (dealt_with(o, c, r)) {
-        settle(o, cursor, r);
+        settle(o, c, r);
     } else if (!o->exact) {
         park(o, 0);
     } else if (!step_rest(o)) {
@@ -409,15 +406,15 @@ static inline void step(struct gt_order *o)
 
 static bool make_room(struct gt_order *o, size_t n)
 {
-    if (n <= o->cap_cursors) {
+    if (n <= o->cap_cursors && o->heap != NULL) {
         return true;
     }
-    size_t cap = n + n / 2;
+    size_t cap = n + n / 2 + 16;
     struct gt_cursor *cursors = realloc(o->cursors, cap * sizeof *cursors);
     if (cursors) {
         o->cursors = cursors;
     }
-    struct gt_front *heap = realloc(o->heap, cap * sizeof *heap);
+    struct gt_front *heap = realloc(o->heap, (cap + 1) * sizeof *heap);
     if (heap) {
         o->heap = heap;
     }
@@ -445,7 +442,7 @@ static void add_cursor(struct gt_order *o, const struct gt_thread_batches *t)
         skip_broken(o, c, bad);
     }
     if (!c->done && !o->stop) {
-        heap_insert(o, cursor);
+        heap_insert(o, c);
     }
 }
 

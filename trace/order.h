@@ -41,10 +41,10 @@ struct gt_region {
     const struct gt_name *name;
 };
 struct gt_range {
-    uint64_t desc; /* string id of a stop's kind, else 0 */
+    uint64_t desc;              /* string id of a stop's kind, else 0 */
     const struct gt_name *name; /* its text; strict rules only */
-    unsigned type; /* enum gt_ev of the beginning */
-    bool reported; /* L12 */
+    unsigned type;              /* enum gt_ev of the beginning */
+    bool reported;              /* L12 */
 };
 /* What is open on a G or P. */
 struct gt_open {
@@ -61,8 +61,8 @@ struct gt_res {
         struct gt_open *open;       /* of a G, P; NULL: nothing */
         const struct gt_name *name; /* of a task */
     };
-    uint32_t seen; /* serial of the generation that last stated its status or made it */
-    uint32_t vm;   /* index of the M it executes on, as Go's validator counts; GT_NO_INDEX */
+    uint32_t seen;   /* serial of the generation that last stated its status or made it */
+    uint32_t vm;     /* index of the M it executes on, as Go's validator counts; GT_NO_INDEX */
     uint32_t last_m; /* index of the M that last held it */
     uint8_t used;
     uint8_t status; /* enum gt_wire_gstatus or gt_wire_pstatus */
@@ -100,15 +100,15 @@ struct gt_cursor {
     const uint8_t *at;   /* one past its last */
     const uint8_t *end;  /* of the batch */
     uint64_t batch;
-    int64_t last;     /* time that the next dt counts from; 0 is "take the batch's", as in Go */
-    uint32_t m;       /* index */
-    uint32_t parked;  /* next in its bucket, + 1 */
+    int64_t last; /* time that the next dt counts from; 0 is "take the batch's", as in Go */
+    uint32_t m;   /* index */
+    struct gt_cursor *parked; /* next in its bucket */
     bool is_parked, done;
 };
 
-struct gt_front { /* an entry of the heap */
+struct gt_front { /* an entry of the heap; one past the last has the time INT64_MAX */
     int64_t time;
-    uint32_t cursor;
+    struct gt_cursor *cursor;
 };
 
 enum gt_gc_state { GT_GC_UNDETERMINED, GT_GC_OFF, GT_GC_ON };
@@ -137,7 +137,7 @@ struct gt_order {
     struct gt_cursor *cursors;
     struct gt_front *heap;
     size_t n_cursors, cap_cursors, n_heap, n_parked;
-    uint32_t bucket[GT_BUCKETS]; /* parked cursors, + 1 */
+    struct gt_cursor *bucket[GT_BUCKETS]; /* parked cursors */
     bool exact;
 
     struct gt_tally tally[256];
@@ -155,7 +155,7 @@ struct gt_order {
     uint32_t stuck;  /* serial of the last generation in which nothing could advance */
     bool forced;     /* since the strict rules last counted the Ps that run */
     bool oom, stop;
-    unsigned scans; /* look-aheads left */
+    uint64_t look_ahead; /* events that stuck.c may still look at, in all */
 };
 
 /* ---- order.c: one generation at a time ---- */
@@ -236,7 +236,7 @@ static inline void gt_order_wake(struct gt_order *o, enum gt_key kind, uint64_t 
 {
     if (gt_unlikely(o->n_parked != 0)) {
         uint32_t b = gt_key_bucket(kind, id);
-        if (o->bucket[b] != 0) {
+        if (o->bucket[b] != NULL) {
             gt_order_wake_bucket(o, b);
         }
     }
@@ -245,12 +245,15 @@ static inline void gt_order_wake(struct gt_order *o, enum gt_key kind, uint64_t 
 /* ---- handlers, one an event: order_p.c, order_g.c, order_range.c ---- */
 typedef int gt_handler(struct gt_order *o, struct gt_cursor *c, struct gt_om *m);
 #define GT_HANDLERS(X)                                                                             \
-    X(proc_status) X(proc_start) X(proc_stop) X(proc_steal) X(go_status) X(go_create)              \
-    X(go_start) X(go_stop_exec) X(go_unblock) X(go_switch) X(syscall_begin) X(syscall_end)         \
-    X(syscall_end_blocked) X(create_syscall) X(destroy_syscall) X(gc_active) X(gc_begin)           \
-    X(gc_end) X(g_range_begin) X(g_range_end) X(g_range_active) X(sweep_begin) X(sweep_end)        \
-    X(sweep_active) X(user) X(heap_metric) X(alloc_free) X(task_begin) X(task_end)                 \
-    X(region_begin) X(region_end)
+    X(proc_status)                                                                                 \
+    X(proc_start)                                                                                  \
+    X(proc_stop)                                                                                   \
+    X(proc_steal) X(go_status) X(go_create) X(go_start) X(go_stop_exec) X(go_unblock) X(go_switch) \
+        X(syscall_begin) X(syscall_end) X(syscall_end_blocked) X(create_syscall)                   \
+            X(destroy_syscall) X(gc_active) X(gc_begin) X(gc_end) X(g_range_begin) X(g_range_end)  \
+                X(g_range_active) X(sweep_begin) X(sweep_end) X(sweep_active) X(user)              \
+                    X(heap_metric) X(alloc_free) X(task_begin) X(task_end) X(region_begin)         \
+                        X(region_end)
 #define GT_DECLARE_HANDLER(name) gt_handler gt_on_##name;
 GT_HANDLERS(GT_DECLARE_HANDLER)
 #undef GT_DECLARE_HANDLER
@@ -292,7 +295,7 @@ static inline int gt_need_m(const struct gt_om *m)
     return gt_unlikely(!gt_is_thread(m)) ? GT_RULE_CTX_NO_M : 0;
 }
 
-/* ---- recover.c ---- */
+/* ---- excuse.c, recover.c ---- */
 /* A head that Go would refuse (why: enum gt_rule, or GT_ADV_BLOCK): is it explained by what was
  * reported before? */
 bool gt_recover_excused(const struct gt_order *o, const struct gt_cursor *c, int why);
@@ -301,7 +304,7 @@ void gt_recover_force(struct gt_order *o, struct gt_cursor *c, int why);
 
 /* ---- stuck.c ---- */
 /* Nothing can advance: reports, and picks the cursor to force. */
-uint32_t gt_stuck_choose(struct gt_order *o);
+struct gt_cursor *gt_stuck_choose(struct gt_order *o);
 /* The resource whose change a blocked head waits for. */
 enum gt_key gt_blocked_on(const struct gt_order *o, const struct gt_cursor *c, uint64_t *id);
 

@@ -2,8 +2,7 @@
 /* What each event of a G demands and does: rules 1.5 to 1.15. */
 #include "trace/strict.h"
 
-static void g_runs(struct gt_order *o, const struct gt_cursor *c, struct gt_res *r,
-                   struct gt_om *m)
+static void g_runs(struct gt_order *o, const struct gt_cursor *c, struct gt_res *r, struct gt_om *m)
 {
     if (o->strict) {
         gt_strict_g_runs(o, c, r, m);
@@ -13,8 +12,7 @@ static void g_runs(struct gt_order *o, const struct gt_cursor *c, struct gt_res 
 }
 
 /* A G stated to sit in a syscall on thread `id`, other than the emitting one. */
-static int syscall_elsewhere(struct gt_order *o, struct gt_cursor *c, struct gt_res *r,
-                             uint64_t id)
+static int syscall_elsewhere(struct gt_order *o, struct gt_cursor *c, struct gt_res *r, uint64_t id)
 {
     struct gt_om *m = gt_om_known(o, id);
     if (m != NULL && m->g != r->id) {
@@ -218,8 +216,7 @@ int gt_on_go_switch(struct gt_order *o, struct gt_cursor *c, struct gt_om *m)
         return bad;
     }
     struct gt_res *next = gt_res_get(&o->gs, c->ev.args[0]);
-    if (next == NULL || next->status != GT_WIRE_G_WAITING ||
-        !gt_res_next(o, next, c->ev.args[1])) {
+    if (next == NULL || next->status != GT_WIRE_G_WAITING || !gt_res_next(o, next, c->ev.args[1])) {
         return GT_ADV_BLOCK;
     }
     gt_res_status(o, &o->gs, next, GT_WIRE_G_RUNNING);

@@ -24,8 +24,7 @@ static int status_fits(const struct gt_order *o, const struct gt_res *r, unsigne
 }
 
 /* The trace says more of r than its P's thread knows: bind it to the emitting thread. */
-static void status_binds(struct gt_order *o, struct gt_cursor *c, struct gt_om *m,
-                         struct gt_res *r)
+static void status_binds(struct gt_order *o, struct gt_cursor *c, struct gt_om *m, struct gt_res *r)
 {
     if (o->strict) {
         gt_strict_p_runs(o, c, r, m);
@@ -138,8 +137,7 @@ static int steal_from(struct gt_order *o, struct gt_om *m, uint64_t p, uint64_t 
 int gt_on_proc_steal(struct gt_order *o, struct gt_cursor *c, struct gt_om *m)
 {
     struct gt_res *r = gt_res_get(&o->ps, c->ev.args[0]);
-    if (r == NULL ||
-        (r->status != GT_WIRE_P_SYSCALL && r->status != GT_WIRE_P_SYSCALL_ABANDONED) ||
+    if (r == NULL || (r->status != GT_WIRE_P_SYSCALL && r->status != GT_WIRE_P_SYSCALL_ABANDONED) ||
         !gt_res_next(o, r, c->ev.args[1])) {
         return GT_ADV_BLOCK;
     }

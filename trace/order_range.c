@@ -301,8 +301,7 @@ int gt_on_region_begin(struct gt_order *o, struct gt_cursor *c, struct gt_om *m)
         return bad;
     }
     struct gt_open *open = gt_res_open(o, g);
-    struct gt_region *top =
-        open ? gt_array_push(&o->held, &open->regions, sizeof region) : NULL;
+    struct gt_region *top = open ? gt_array_push(&o->held, &open->regions, sizeof region) : NULL;
     if (top == NULL) {
         o->oom = true;
         return 0;

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { FIRST_BITS = 6, NAMES_FIRST = 64 };
+enum { FIRST_BITS = 6, NAMES_FIRST = 64, LOOK_AHEAD = 16000000 };
 
 static int table_size(struct gt_order *o, struct gt_res_table *t, unsigned bits)
 {
@@ -138,12 +138,8 @@ uint32_t gt_om_index(struct gt_order *o, uint64_t id)
         o->oom = true;
         return GT_NO_INDEX;
     }
-    *m = (struct gt_om){.id = id,
-                        .g = GT_NONE,
-                        .p = GT_NONE,
-                        .vg = GT_NONE,
-                        .vp = GT_NONE,
-                        .cursor = GT_NO_INDEX};
+    *m = (struct gt_om){
+        .id = id, .g = GT_NONE, .p = GT_NONE, .vg = GT_NONE, .vp = GT_NONE, .cursor = GT_NO_INDEX};
     return i;
 }
 
@@ -297,7 +293,7 @@ int gt_order_init(struct gt_order *o)
 {
     o->gs.state_ns = o->res->stats.g_state_ns;
     o->ps.state_ns = o->res->stats.p_state_ns;
-    o->scans = 256;
+    o->look_ahead = LOOK_AHEAD;
     for (unsigned type = 0; type < 256; type++) {
         o->refers[type] = (gt_ev_spec(type)->stack_args | gt_ev_spec(type)->string_args) != 0;
     }

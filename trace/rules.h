@@ -21,12 +21,12 @@ enum gt_rule {
 };
 
 struct gt_rule_info {
-    const char *symbol;  /* "GT_RULE_O5_STUCK" */
-    const char *id;      /* "O5", "1.12", "L7" */
+    const char *symbol;     /* "GT_RULE_O5_STUCK" */
+    const char *id;         /* "O5", "1.12", "L7" */
     const char *class_name; /* kebab-case, unique */
-    const char *go_text; /* glob of Go's error text (rules.def says how); NULL: none */
-    const char *explain; /* one sentence */
-    int tier;            /* 1, 2, 3; 0: GT_RULE_NONE */
+    const char *go_text;    /* glob of Go's error text (rules.def says how); NULL: none */
+    const char *explain;    /* one sentence */
+    int tier;               /* 1, 2, 3; 0: GT_RULE_NONE */
 };
 
 /* Never NULL; an unknown number gives the entry of GT_RULE_NONE. */

@@ -19,8 +19,8 @@ static void set_interest(struct gt_order *o)
     bool frames = o->strict->bad_stacks.n != 0;
     for (unsigned type = 0; type < 256; type++) {
         const struct gt_event_spec *spec = gt_ev_spec(type);
-        o->strict_events[type] = spec->name != NULL && (spec->since > o->header ||
-                                                        (frames && spec->stack_args != 0));
+        o->strict_events[type] =
+            spec->name != NULL && (spec->since > o->header || (frames && spec->stack_args != 0));
     }
     o->strict_events[GT_EV_PROCS_CHANGE] = o->strict_events[GT_EV_GO_LABEL] = 1;
     o->strict_events[GT_EV_USER_TASK_BEGIN] = 1;
@@ -214,8 +214,7 @@ void gt_strict_g_runs(struct gt_order *o, const struct gt_cursor *c, struct gt_r
     if (gt_unlikely(!gt_is_thread(m))) {
         gt_report(o, c, GT_RULE_V8_NO_M);
     } else if (gt_unlikely(old != NULL) && old->vg == r->id) {
-        gt_report(o, c,
-                  r->status == GT_WIRE_G_SYSCALL ? GT_RULE_L8_SYSCALL_M : GT_RULE_L2_TWO_MS);
+        gt_report(o, c, r->status == GT_WIRE_G_SYSCALL ? GT_RULE_L8_SYSCALL_M : GT_RULE_L2_TWO_MS);
         old->vg = GT_NONE;
     } else if (gt_unlikely(m->vg != GT_NONE && m->vg != r->id)) {
         gt_report(o, c, GT_RULE_V8_TWO);

@@ -63,10 +63,10 @@ static void check_snapshot(struct gt_order *o, const struct gt_generation *g)
             now->mono == 0 ? "the monotonic time is 0" : "the trace time is 0");
     }
     if (s->has_last) {
-        const char *back = !wall_after(now, last)         ? "the wall clock"
-                           : now->mono <= last->mono      ? "the monotonic clock"
-                           : trace <= s->last_trace_ns    ? "the trace clock"
-                                                          : NULL;
+        const char *back = !wall_after(now, last)      ? "the wall clock"
+                           : now->mono <= last->mono   ? "the monotonic clock"
+                           : trace <= s->last_trace_ns ? "the trace clock"
+                                                       : NULL;
         if (back != NULL) {
             say(o, GT_RULE_V3_CLOCK_BACK, g, back);
         }

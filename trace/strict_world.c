@@ -85,8 +85,8 @@ static void report_l5(struct gt_order *o, const struct gt_res *p)
     if (!order_is_known(o)) {
         return;
     }
-    snprintf(text, sizeof text, "P %" PRIu64 " ran at STWBegin and runs on at STWEnd without a pause",
-             p->id);
+    snprintf(text, sizeof text,
+             "P %" PRIu64 " ran at STWBegin and runs on at STWEnd without a pause", p->id);
     gt_report_at(o, GT_RULE_L5_STW, &o->strict->stw_end, "STWEnd", text);
 }
 

@@ -5,7 +5,8 @@
  *
  * The one let through is the earliest whose freeing event the rest of the generation does not
  * hold: forcing any other would make a second fault out of the first.
- * Limits: heads and look-aheads beyond MAX_WAITS and o->scans are reported without a search.
+ * Limits: heads beyond MAX_WAITS are not looked at; once o->look_ahead events were, nothing is
+ * searched for any more and the earliest head goes.
  */
 #include "trace/order.h"
 
@@ -23,7 +24,7 @@ enum want {
 };
 
 struct wait {
-    uint32_t cursor;
+    const struct gt_cursor *cursor;
     enum gt_key kind;
     uint64_t id;
     enum want want;
@@ -120,10 +121,9 @@ static void want_gc(const struct gt_order *o, struct wait *w, uint64_t q)
     w->seq = o->gc_seq + 1;
 }
 
-static void wait_of(const struct gt_order *o, uint32_t cursor, struct wait *w)
+static void wait_of(const struct gt_order *o, const struct gt_cursor *c, struct wait *w)
 {
-    const struct gt_cursor *c = &o->cursors[cursor];
-    *w = (struct wait){.cursor = cursor, .holder = GT_NO_INDEX};
+    *w = (struct wait){.cursor = c, .holder = GT_NO_INDEX};
     w->kind = gt_blocked_on(o, c, &w->id);
     switch (c->ev.type) {
     case GT_EV_PROC_START:
@@ -231,7 +231,7 @@ static void match(const struct gt_order *o, struct wait *w, size_t n, const stru
 {
     for (size_t i = 0; i < n; i++) {
         /* An M cannot be freed by what stands behind its own head. */
-        if (!w[i].found && o->cursors[w[i].cursor].m != c->m && frees(o, e, c->m, &w[i])) {
+        if (!w[i].found && w[i].cursor->m != c->m && frees(o, e, c->m, &w[i])) {
             w[i].found = true;
             w[i].by = *e;
             w[i].by_at = gt_cursor_where(o, c);
@@ -257,16 +257,16 @@ static bool peek_next(const struct gt_order *o, struct gt_cursor *c)
 
 static void look_ahead(struct gt_order *o, struct wait *w, size_t n)
 {
-    if (o->scans == 0) {
-        return;
-    }
-    o->scans--;
     for (size_t i = 0; i < o->n_cursors; i++) {
         struct gt_cursor c = o->cursors[i];
         if (c.done) {
             continue;
         }
         do {
+            if (o->look_ahead == 0) {
+                return;
+            }
+            o->look_ahead--;
             match(o, w, n, &c.ev, &c);
         } while (peek_next(o, &c));
     }
@@ -279,7 +279,7 @@ static const char *const kind_names[] = {"G", "P", "collector"};
 static void say_waits(const struct gt_order *o, const struct wait *w, char *out, size_t n)
 {
     char state[GT_TEXT_MAX];
-    const struct gt_cursor *c = &o->cursors[w->cursor];
+    const struct gt_cursor *c = w->cursor;
     gt_text_res(o, w->kind, w->id, state, sizeof state);
     bool numbered = w->kind != GT_KEY_GC && c->ev.type != GT_EV_GO_SYSCALL_END_BLOCKED;
     char number[48] = "";
@@ -294,14 +294,14 @@ static void say_where(const struct wait *w, char *out, size_t n)
 {
     char event[GT_TEXT_MAX];
     gt_text_event(event, sizeof event, &w->by);
-    snprintf(out, n, "%s, which M %" PRIu64 " has at offset %" PRIu64 ", behind its own head", event,
-             w->by_at.m, w->by_at.offset);
+    snprintf(out, n, "%s, which M %" PRIu64 " has at offset %" PRIu64 ", behind its own head",
+             event, w->by_at.m, w->by_at.offset);
 }
 
 static void say_missing(const struct gt_order *o, const struct wait *w, char *out, size_t n)
 {
-    const char *rest = o->scans ? "the rest of the generation does not hold it"
-                                : "not searched for: too many findings";
+    const char *rest = o->look_ahead ? "the rest of the generation does not hold it"
+                                     : "not searched for: too many findings";
     switch (w->want) {
     case WANT_STATUS:
         snprintf(out, n, "a status or the creation of %s %" PRIu64 " in this generation: %s",
@@ -324,7 +324,7 @@ static void say_missing(const struct gt_order *o, const struct wait *w, char *ou
 static void hand_out(struct gt_order *o, const struct wait *w)
 {
     char event[GT_TEXT_MAX], waits[2 * GT_TEXT_MAX], freed[2 * GT_TEXT_MAX];
-    const struct gt_cursor *c = &o->cursors[w->cursor];
+    const struct gt_cursor *c = w->cursor;
     gt_text_event(event, sizeof event, &c->ev);
     say_waits(o, w, waits, sizeof waits);
     if (w->found) {
@@ -332,10 +332,8 @@ static void hand_out(struct gt_order *o, const struct wait *w)
     } else {
         say_missing(o, w, freed, sizeof freed);
     }
-    struct gt_stuck s = {.at = gt_cursor_where(o, c),
-                         .event_text = event,
-                         .waits_for = waits,
-                         .freed_by = freed};
+    struct gt_stuck s = {
+        .at = gt_cursor_where(o, c), .event_text = event, .waits_for = waits, .freed_by = freed};
     o->opt->stuck(o->opt->arg, &s);
 }
 
@@ -350,7 +348,7 @@ static int by_time(const void *a, const void *b)
     return x->cursor < y->cursor ? -1 : 1;
 }
 
-uint32_t gt_stuck_choose(struct gt_order *o)
+struct gt_cursor *gt_stuck_choose(struct gt_order *o)
 {
     struct wait waits[MAX_WAITS];
     o->stuck = o->serial;
@@ -362,11 +360,11 @@ uint32_t gt_stuck_choose(struct gt_order *o)
     }
     look_ahead(o, waits, n);
     size_t pick = 0;
-    while (pick < n && waits[pick].found) {
+    while (o->look_ahead != 0 && pick < n && waits[pick].found) {
         pick++;
     }
-    uint32_t chosen = o->heap[pick < n ? pick : 0].cursor;
-    gt_report(o, &o->cursors[chosen], GT_RULE_O5_STUCK);
+    struct gt_cursor *chosen = o->heap[pick < n ? pick : 0].cursor;
+    gt_report(o, chosen, GT_RULE_O5_STUCK);
     bool limit = o->opt->max_report != 0 && o->res->inconsistencies > o->opt->max_report;
     for (size_t i = 0; o->opt->stuck && !limit && i < n; i++) {
         hand_out(o, &waits[i]);

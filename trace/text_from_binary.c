@@ -196,7 +196,50 @@ static int put_event(struct writer *w, struct span *s)
 
 /* ---- batches ---- */
 
-static void put_batch_line(struct writer *w, const struct gt_raw_batch *b)
+static size_t length_of(uint64_t v)
+{
+    size_t n = 1;
+    for (; v >= 0x80; v >>= 7) {
+        n++;
+    }
+    return n;
+}
+
+static size_t bytes_of_frames(const struct event_parts *e, const uint8_t *end)
+{
+    const uint8_t *p = e->tail;
+    size_t n = 0;
+    for (uint64_t i = 0; i < 4 * e->n_frames; i++) {
+        uint64_t v = 0;
+        gt_get_uvarint(&p, end, &v);
+        n += length_of(v);
+    }
+    return n;
+}
+
+/* What a batch will take without padding; as it is where it cannot be read to its end. */
+static size_t size_without_padding(const struct gt_raw_batch *b, const uint8_t *end)
+{
+    size_t n = 0;
+    const uint8_t *p = b->data;
+    if ((size_t)(end - p) != b->size) {
+        return b->size;
+    }
+    while (p < end) {
+        struct event_parts e;
+        if (!measure(&e, &p, end)) {
+            return b->size;
+        }
+        n += 1 + bytes_of_frames(&e, end) + e.tail_size;
+        n += gt_ev_spec(e.type)->nature == GT_NATURE_DATA ? length_of(e.tail_size) : 0;
+        for (unsigned i = 0; i < e.n; i++) {
+            n += length_of(e.numbers[i]);
+        }
+    }
+    return n;
+}
+
+static void put_batch_line(struct writer *w, const struct gt_raw_batch *b, const uint8_t *end)
 {
     put_string(w, gt_ev_name(b->experiment ? GT_EV_EXPERIMENTAL_BATCH : GT_EV_EVENT_BATCH));
     if (b->experiment) {
@@ -206,7 +249,7 @@ static void put_batch_line(struct writer *w, const struct gt_raw_batch *b)
     put_arg(w, ' ', "m", b->m);
     put_arg(w, ' ', "time", b->ts);
     if (!b->experiment) {
-        put_arg(w, ' ', "size", b->size);
+        put_arg(w, ' ', "size", size_without_padding(b, end));
     }
     put(w, "\n", 1);
 }
@@ -217,7 +260,7 @@ static int put_batch(struct writer *w, const struct gt_raw_batch *b, const uint8
         put_string(w, "EndOfGeneration\n");
         return 0;
     }
-    put_batch_line(w, b);
+    put_batch_line(w, b, end);
     if (b->experiment) {
         return put_data(w, b->data, b->size);
     }

@@ -144,6 +144,9 @@ struct gt_m {
     /* Written by: this M. */
     uint32_t locks; /* > 0: pinned */
     bool spinning;
+#if GT_ORACLE
+    uint32_t sections; /* of the tracer's, open now */
+#endif
     bool suspend_pretends; /* the outermost gt_suspend_g models this G as waiting */
     uint32_t suspends;     /* Gs held by their scan bits through gt_suspend_g */
     bool extra;       /* lent to foreign threads */
@@ -301,7 +304,7 @@ struct gt_runtime {
     bool sysmon_started;
     gt_ai64 last_poll; /* 0: somebody blocks in the poller */
     gt_ai64 poll_until;
-    gt_a32 exiting_syscall;
+    gt_a32 exiting_syscall; /* Ms without a P that change a G: leave a system call, ... */
 
     /* The world semaphore: parks Gs. See world.c */
     struct gt_mutex *world_sema;
@@ -433,16 +436,46 @@ static inline __attribute__((always_inline)) gt_tok gt_trace_acquire(struct gt_m
     gt_signal_fence();
     if (gt_likely(gt_load_relaxed(&m->rt->trace_on) == 0))
         return gt_tok_off();
-    return gt_trace_acquire_slow(m);
+    gt_tok t = gt_trace_acquire_slow(m);
+#if GT_ORACLE
+    m->sections += gt_tok_on(t);
+#endif
+    return t;
 }
 static inline __attribute__((always_inline)) void gt_trace_release(struct gt_m *m, gt_tok t)
 {
     if (GT_NO_HOOKS)
         return;
-    if (gt_unlikely(gt_tok_on(t)))
+    if (gt_unlikely(gt_tok_on(t))) {
         m->rt->tracer->release(m->rt->tracer_state, &m->t, t);
+#if GT_ORACLE
+        m->sections--;
+#endif
+    }
     gt_signal_fence();
     m->locks--;
+}
+/*
+ * A section round a change of a G by an M that has no P, which no stop of the world waits
+ * for: a trace that starts waits until the change is made (exiting_syscall).
+ *
+ *   M without a P                       starts a trace, world stopped
+ *   acquire: off
+ *                                       generation 1, on; status of the G: Dead
+ *                                       generation 2
+ *   Dead -> Syscall, no event           the G is there, and nobody has said how
+ *
+ * gt_no_p_changed after the change, before gt_trace_release.
+ */
+static inline gt_tok gt_trace_acquire_no_p(struct gt_m *m)
+{
+    gt_add_seqcst(&m->rt->exiting_syscall, 1u); /* pair: exiting-syscall */
+    gt_fence_light(m->rt);                      /* pair: asym */
+    return gt_trace_acquire(m);
+}
+static inline void gt_no_p_changed(struct gt_m *m)
+{
+    gt_sub_seqcst(&m->rt->exiting_syscall, 1u); /* pair: exiting-syscall */
 }
 /* Emits event `op` inside section `tok`; extra arguments follow. Missing ops are the
  * tracer's choice. The ordinal grows whether or not the tracer writes. */
@@ -723,8 +756,8 @@ void gt_g_scan_end_lost(struct gt_m *m, struct gt_g *g);
 void gt_g_to_syscall_lost(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from);
 /* P changes by its owner, or under the lock that guards it (I4). */
 void gt_p_set(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus to);
-/* P is taken out of `from` by whoever is first. */
-bool gt_p_take(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus from, enum gt_pstatus to);
+/* P is taken out of the status that the caller saw, word and all, by whoever is first. */
+bool gt_p_take(struct gt_m *m, struct gt_p *p, gt_tok tok, uint64_t seen, enum gt_pstatus to);
 
 /* ---- random ------------------------------------------------------------------------------------------------------ */
 static inline uint64_t gt_rand(uint64_t *s)

@@ -91,8 +91,9 @@ static void leave(void *arg)
     struct gt_m *m = arg;
     struct gt_g *g = gt_m_g(m);
     gt_fiber_switch_end(&m->sys_fiber);
-    gt_tok tok = gt_trace_acquire(m);
+    gt_tok tok = gt_trace_acquire_no_p(m);
     gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_DEAD);
+    gt_no_p_changed(m);
     GT_EMIT(m, tok, go_destroy_syscall);
     gt_store_relaxed(&g->m, NULL);
     m->t.g = NULL;
@@ -121,11 +122,12 @@ static void arrive(void *arg)
     struct gt_g *g = m->extra_g;
     if (m->rt->tracer->g_born)
         m->rt->tracer->g_born(m->rt->tracer_state, &g->t);
-    gt_tok tok = gt_trace_acquire(m);
+    gt_tok tok = gt_trace_acquire_no_p(m);
     gt_store_relaxed(&g->m, m);
     /* With the lost mark: a thief that remembers this G from its last call on some P must
      * not take that P while this M gets it. */
     gt_g_to_syscall_lost(m, g, tok, GT_G_DEAD);
+    gt_no_p_changed(m);
     GT_EMIT(m, tok, go_create_syscall, &g->t);
     m->t.g = &g->t;
     gt_trace_release(m, tok);

@@ -43,14 +43,37 @@ static int32_t lowest_idle(const struct gt_runtime *rt)
     return -1;
 }
 
+/*
+ * C4 of tracer.h: not inside a section, whose generation may be older than that of the
+ * ProcStop that made the P idle:
+ *
+ *   M1, section of n            M2                    advance
+ *                                                     n+1
+ *                               ProcStop in n+1
+ *   takes that P
+ *   ProcStart in n: before its ProcStop
+ */
+static inline void check_no_section(struct gt_runtime *rt)
+{
+#if GT_ORACLE
+    struct gt_m *m = gt_tls_m();
+    if (gt_unlikely(m && m->sections != 0))
+        gt_violation(rt, GT_V_SECTION, "tracing rule 5: a P is got inside a section");
+#else
+    (void)rt;
+#endif
+}
+
 struct gt_p *gt_p_idle_take(struct gt_runtime *rt, int32_t id)
 {
+    check_no_section(rt);
     gt_assert_held(&rt->sched_lock);
     return is_idle(rt, id) ? idle_remove(rt, id) : NULL;
 }
 
 struct gt_p *gt_p_idle_get(struct gt_runtime *rt, int32_t near)
 {
+    check_no_section(rt);
     gt_assert_held(&rt->sched_lock);
     if (gt_load_relaxed(&rt->idle_ps) == 0)
         return NULL;

@@ -38,7 +38,10 @@ void gt_mcall(void (*fn)(void *m))
 void gt_mcall_last(void (*fn)(void *m))
 {
     struct gt_m *m = gt_tls_m();
-    gt_mcall_last_inline(m, gt_m_g(m), fn);
+    struct gt_g *g = gt_m_g(m);
+    gt_fiber_switch_begin(&g->stack.fiber, &m->sys_fiber, true);
+    gt_ctx_call_inline(&g->ctx, m->sys_top, fn, m); /* saved for who takes its last stack */
+    __builtin_unreachable();
 }
 
 /* ---- park ---------------------------------------------------------------------- */
@@ -95,12 +98,15 @@ static void inject_event_first(struct gt_m *m, struct gt_tasks *list)
  * so until the scheduler has it. */
 static void inject_mark(struct gt_m *m, struct gt_tasks *list)
 {
-    gt_tok tok = gt_section_begin(m);
+    bool no_p = m->t.p == NULL;
+    gt_tok tok = no_p ? gt_trace_acquire_no_p(m) : gt_trace_acquire(m);
     for (struct gt_task *t = list->head; t; t = t->link) {
         gt_g_change(m, gt_g_of(t), tok, GT_G_WAITING, GT_G_RUNNABLE);
         GT_EMIT(m, tok, go_unblock, t);
     }
-    gt_section_end(m, tok);
+    if (no_p)
+        gt_no_p_changed(m);
+    gt_trace_release(m, tok);
 }
 
 void gt_inject(struct gt_m *m, struct gt_tasks *list)
@@ -348,7 +354,7 @@ GT_HOT struct gt_g *g_new(struct gt_m *m, struct gt_runtime *rt, int *err)
     if (gt_likely(p && p->gfree)) {
         p->ngfree--;
         g = pop(&p->gfree);
-        gt_task_prefetch(&p->gfree->t);
+        gt_task_prefetch((const struct gt_task *)p->gfree); /* t stands first; may be NULL */
     } else if (!(g = g_new_shared(rt, p, err))) {
         return NULL;
     }
@@ -380,6 +386,30 @@ GT_HOT void g_prepare(struct gt_g *g, gt_fn fn, void *arg, uint32_t flags, uintp
     g->async_ok = false;
 }
 
+/* By the thread in run(), for the first G and the last. In a trace only an M with a P makes
+ * a G: this one arrives as a foreign thread's does, and its system call ends at once. */
+static GT_NOINLINE void be_born_without_p(struct gt_m *m, struct gt_g *g)
+{
+    gt_tok tok = gt_trace_acquire_no_p(m);
+    if (!gt_tok_on(tok)) {
+        gt_g_from_dead(m, g, tok, GT_G_RUNNABLE);
+        gt_no_p_changed(m);
+        gt_trace_release(m, tok);
+        return;
+    }
+    g->syscall_fp = g->syscall_pc = 0;
+    gt_store_relaxed(&g->m, m);
+    gt_g_to_syscall_lost(m, g, tok, GT_G_DEAD);
+    GT_EMIT(m, tok, go_create_syscall, &g->t);
+    m->t.g = &g->t;
+    gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_RUNNABLE);
+    gt_no_p_changed(m);
+    GT_EMIT(m, tok, go_syscall_end, true);
+    gt_store_relaxed(&g->m, NULL);
+    m->t.g = NULL;
+    gt_trace_release(m, tok);
+}
+
 GT_HOT int spawn(struct gt_m *m, struct gt_runtime *rt, gt_fn fn, void *arg, uint32_t flags,
                  uintptr_t caller, struct gt_g **out)
 {
@@ -392,14 +422,16 @@ GT_HOT int spawn(struct gt_m *m, struct gt_runtime *rt, gt_fn fn, void *arg, uin
         *out = g;
     if (gt_unlikely(rt->tracer->g_born != NULL))
         rt->tracer->g_born(rt->tracer_state, &g->t);
-    gt_tok tok = gt_section_begin(m);
-    gt_g_from_dead(m, g, tok, GT_G_RUNNABLE);
-    GT_EMIT(m, tok, go_create, &g->t, (uintptr_t)g->fn, false);
-    gt_section_end(m, tok);
-    if (gt_likely(m->t.p != NULL))
+    if (gt_likely(m->t.p != NULL)) {
+        gt_tok tok = gt_section_begin(m);
+        gt_g_from_dead(m, g, tok, GT_G_RUNNABLE);
+        GT_EMIT(m, tok, go_create, &g->t, (uintptr_t)g->fn, false);
+        gt_section_end(m, tok);
         gt_bump(&gt_m_p(m)->count.spawned, 1u);
-    else
+    } else {
+        be_born_without_p(m, g);
         gt_add_relaxed(&rt->count.spawned, 1u);
+    }
     gt_enqueue(m, g, GT_ENQ_NEXT);
     gt_wake_maybe(rt);
     return 0;
@@ -480,7 +512,8 @@ static void exit_on_system(void *arg)
 
 void gt_exit(void)
 {
-    gt_mcall_last(exit_on_system);
+    struct gt_m *m = gt_tls_m();
+    gt_mcall_last_inline(m, gt_m_g(m), exit_on_system);
 }
 
 GT_NOINLINE void gt_g_start_entry(void *arg)

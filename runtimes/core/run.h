@@ -32,7 +32,7 @@ GT_HOT struct gt_m *gt_pin_after_checkpoint(void)
  */
 GT_HOT gt_tok gt_section_begin(struct gt_m *m)
 {
-    if (gt_likely(gt_load_relaxed(&m->rt->trace_on) == 0))
+    if (GT_NO_HOOKS || gt_likely(gt_load_relaxed(&m->rt->trace_on) == 0))
         return gt_tok_off();
     gt_tok tok = gt_trace_acquire(m);
     if (!gt_tok_on(tok))
@@ -117,7 +117,7 @@ GT_HOT void gt_mcall_inline(struct gt_m *m, struct gt_g *g, void (*fn)(void *m))
     gt_fiber_switch_end(&g->stack.fiber);
 }
 
-/* The same, and the G will not run again. */
+/* The same, and the G will not run again: its context is not saved, so fn takes no stack. */
 GT_NORETURN GT_HOT void gt_mcall_last_inline(struct gt_m *m, struct gt_g *g, void (*fn)(void *m))
 {
     gt_fiber_switch_begin(&g->stack.fiber, &m->sys_fiber, true);

@@ -460,11 +460,9 @@ static void reset_after_run(struct gt_runtime *rt)
     gt_store_relaxed(&rt->poll_waiters, 0);
     gt_store_relaxed(&rt->last_poll, gt_nanotime());
     gt_store_relaxed(&rt->reader, NULL);
-    if (gt_load_relaxed(&rt->trace_on) != 0) { /* the run ended with the trace on */
-        gt_store_relaxed(&rt->trace_on, 0u);
-        if (rt->tracer->run_ended)
-            rt->tracer->run_ended(rt->tracer_state);
-    }
+    gt_store_relaxed(&rt->trace_on, 0u);
+    if (rt->tracer->run_ended) /* also when the trace is off: a G may have been in start or stop */
+        rt->tracer->run_ended(rt->tracer_state);
     rt->idle_ms = NULL;
     rt->n_idle_ms = rt->n_locked_idle = rt->stop_wait = 0;
     gt_mutex_init(rt->world_sema);

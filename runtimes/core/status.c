@@ -156,13 +156,11 @@ void gt_p_set(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus to)
     gt_store_release(&p->t.status, w); /* pair: pstatus */
 }
 
-bool gt_p_take(struct gt_m *m, struct gt_p *p, gt_tok tok, enum gt_pstatus from, enum gt_pstatus to)
+bool gt_p_take(struct gt_m *m, struct gt_p *p, gt_tok tok, uint64_t seen, enum gt_pstatus to)
 {
-    uint64_t w = gt_load_relaxed(&p->t.status);
-    if (gt_status_of(w) != from)
-        return false;
-    uint64_t n = gt_status_next(w, to);
-    if (!gt_cas_acq_rel(&p->t.status, &w, n)) /* pair: pstatus */
+    uint64_t n = gt_status_next(seen, to);
+    unsigned from = gt_status_of(seen);
+    if (!gt_cas_acq_rel(&p->t.status, &seen, n)) /* pair: pstatus */
         return false;
     gt_journal_add(m, GT_J_P, (uint64_t)p->t.id, n, tok.v, from, to, 0);
     return true;

@@ -16,6 +16,17 @@
  *
  *      The reader then waits for a ProcSteal that never comes. With acquire before the
  *      CAS, M3 cannot finish the generation before ProcSteal is in it.
+ *      What is taken was seen before the section, this very call of the victim's (the word
+ *      with its version; in the scanbit model the scan bit is held): a section that is older
+ *      than the call would put the steal before it.
+ *
+ *      M2 steals                M1                           M3 advances
+ *      acquire (gen 7)
+ *                                                            gen := 8
+ *                               returns, calls again (gen 8)
+ *      CAS P Syscall -> Idle
+ *      ProcSteal (gen 7)
+ *
  *   I3 status model: while its G is in a system call the M has no P; whoever swaps the
  *      P's status out of Syscall has it. A tick tells a returning M that its P was away
  *      and is in a system call again, of another M.
@@ -33,8 +44,11 @@
 static void give_p_to_stopper_status(struct gt_m *m, struct gt_p *p)
 {
     struct gt_runtime *rt = m->rt;
+    uint64_t w = gt_load_acquire(&p->t.status); /* pair: pstatus */
+    if (gt_status_of(w) != GT_P_SYSCALL)
+        return;
     gt_tok tok = gt_trace_acquire(m); /* I2: before the swap, released on both outcomes */
-    if (rt->stop_wait > 0 && gt_p_take(m, p, tok, GT_P_SYSCALL, GT_P_STOPPED)) {
+    if (rt->stop_wait > 0 && gt_p_take(m, p, tok, w, GT_P_STOPPED)) {
         /* A steal, not a stop: another M may have had the P since. */
         GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_SELF);
         gt_bump(&p->syscall_tick, 1u);
@@ -48,8 +62,8 @@ static void give_p_to_stopper_scanbit(struct gt_m *m, struct gt_p *p)
 {
     struct gt_runtime *rt = m->rt;
     struct gt_g *g = gt_m_g(m);
-    gt_tok tok = gt_trace_acquire(m);
     gt_await(&g->t.status, gt_g_scan_try(m, g));
+    gt_tok tok = gt_trace_acquire(m);
     if (m->t.p == &p->t && rt->stop_wait > 0) {
         GT_EMIT(m, tok, proc_stop, &p->t);
         m->t.p = NULL;
@@ -130,10 +144,11 @@ void gt_syscall_enter_blocking(void)
 /* ---- steal ------------------------------------------------------------------------------- */
 static bool steal_status(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
 {
-    if (gt_p_status(p) != GT_P_SYSCALL)
+    uint64_t w = gt_load_acquire(&p->t.status); /* pair: pstatus */
+    if (gt_status_of(w) != GT_P_SYSCALL)
         return false;
     gt_tok tok = gt_trace_acquire(m); /* I2 */
-    bool took = gt_p_take(m, p, tok, GT_P_SYSCALL, to);
+    bool took = gt_p_take(m, p, tok, w, to);
     if (took) {
         GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_OTHER);
         gt_bump(&p->syscall_tick, 1u);
@@ -153,25 +168,21 @@ static bool in_syscall_with(struct gt_g *g, struct gt_p *p)
 static bool steal_scanbit(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
 {
     struct gt_g *g = gt_load_acquire(&p->sysg); /* pair: sysg */
-    if (!g || gt_g_status(g) != GT_G_SYSCALL)
+    if (!g || gt_g_status(g) != GT_G_SYSCALL || !gt_g_scan_try(m, g))
         return false;
-    gt_tok tok = gt_trace_acquire(m); /* I2 */
-    bool took = false;
-    if (gt_g_scan_try(m, g)) {
-        took = in_syscall_with(g, p);
-        if (took) {
-            gt_load_relaxed(&g->m)->t.p = NULL;
-            gt_store_release(&p->m, NULL); /* pair: p-owner */
-            gt_p_set(m, p, tok, to);
-            GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_OTHER);
-            gt_bump(&p->syscall_tick, 1u);
-            gt_g_scan_end_lost(m, g);
-        } else {
-            gt_g_scan_end(m, g);
-        }
+    if (!in_syscall_with(g, p)) {
+        gt_g_scan_end(m, g);
+        return false;
     }
+    gt_tok tok = gt_trace_acquire(m); /* I2 */
+    gt_load_relaxed(&g->m)->t.p = NULL;
+    gt_store_release(&p->m, NULL); /* pair: p-owner */
+    gt_p_set(m, p, tok, to);
+    GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_OTHER);
+    gt_bump(&p->syscall_tick, 1u);
+    gt_g_scan_end_lost(m, g);
     gt_trace_release(m, tok);
-    return took;
+    return true;
 }
 
 bool gt_p_steal_syscall(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
@@ -205,10 +216,13 @@ GT_HOT bool exit_fast(struct gt_m *m, struct gt_g *g)
 {
     struct gt_runtime *rt = m->rt;
     struct gt_p *p = m->oldp;
-    bool ok = false;
+    bool ok = false, status = rt->syscalls == GT_SYSCALLS_STATUS;
+    uint64_t w = status ? gt_load_acquire(&p->t.status) : 0; /* pair: pstatus */ /* I2 */
+    if (status && gt_status_of(w) != GT_P_SYSCALL)
+        return false;
     gt_tok tok = gt_section_begin(m); /* I1: across the change and its event */
-    if (rt->syscalls == GT_SYSCALLS_STATUS) {
-        ok = gt_p_status(p) == GT_P_SYSCALL && gt_p_take(m, p, tok, GT_P_SYSCALL, GT_P_RUNNING);
+    if (status) {
+        ok = gt_p_take(m, p, tok, w, GT_P_RUNNING);
         if (ok)
             reacquired(m, g, p, tok);
     } else if (gt_likely(gt_g_syscall_return(m, g, tok))) {
@@ -253,16 +267,13 @@ GT_NORETURN static void exit_with(struct gt_m *m, struct gt_g *g, struct gt_p *p
 }
 
 /*
- * No P to be had: the G becomes runnable. The count tells a starting trace, which has the
- * world stopped, that a thread without a P is still about to write.
+ * No P to be had: the G becomes runnable.
  */
 static void make_runnable(struct gt_m *m, struct gt_g *g)
 {
-    struct gt_runtime *rt = m->rt;
-    gt_add_seqcst(&rt->exiting_syscall, 1u); /* pair: exiting-syscall */
-    gt_tok tok = gt_trace_acquire(m);
+    gt_tok tok = gt_trace_acquire_no_p(m);
     gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_RUNNABLE);
-    gt_sub_seqcst(&rt->exiting_syscall, 1u); /* pair: exiting-syscall */
+    gt_no_p_changed(m);
     GT_EMIT(m, tok, go_syscall_end, true);
     gt_store_relaxed(&g->m, NULL);
     m->t.g = NULL;

@@ -41,6 +41,7 @@ struct locked {
     struct gt_tclock clock;
     bool asym;
     uint32_t header;
+    uint64_t trace; /* number of its one generation */
     gt_a64 gc_seq;
     gt_a64 generation; /* 0 off, else the number of this trace (slots.h) */
     struct gt_stack_tab stacks;
@@ -57,7 +58,6 @@ struct locked {
     struct gt_tbuf *buf; /* I1 */
     uint64_t writer;     /* tid of the batch that is open, GT_WIRE_NO_M: nobody's */
     uint64_t last;       /* time of the last event */
-    uint64_t number;     /* of the trace's one generation */
     struct gt_tbuf_queue full;
     bool complete; /* nothing more comes */
 
@@ -121,7 +121,7 @@ static struct gt_tbuf *batch_for(struct locked *t, uint64_t tid)
     }
     uint64_t now = gt_tclock_now(&t->clock);
     t->last = now > t->last ? now : t->last + 1;
-    gt_tbuf_begin(t->buf, t->number, tid, t->last);
+    gt_tbuf_begin(t->buf, t->trace, tid, t->last);
     t->writer = tid;
     return t->buf;
 }
@@ -280,9 +280,19 @@ static void push_table(void *arg, struct gt_tbuf *b)
     wake_reader(t);
 }
 
+static void fail_table(void *arg, int error)
+{
+    fail(arg, error);
+}
+
 static struct gt_table_out table_out(struct locked *t, uint64_t w)
 {
-    return (struct gt_table_out){&t->pool, &t->clock, gt_gen_number(w), push_table, t};
+    return (struct gt_table_out){.pool = &t->pool,
+                                 .clock = &t->clock,
+                                 .gen = gt_gen_number(w),
+                                 .push = push_table,
+                                 .fail = fail_table,
+                                 .arg = t};
 }
 
 static void write_sync(struct locked *t, uint64_t w)
@@ -333,7 +343,7 @@ static void switch_on(struct locked *t, uint64_t w)
     h->sysmon_lock(h);
     h->each_p(h, count_p, &procs);
     gt_string_tab_begin(&t->strings, &out);
-    t->number = gt_gen_number(w);
+    t->trace = gt_gen_number(w);
     h->set_enabled(h, true);
     gt_store_release(&t->generation, w); /* pair: generation */
     gt_section_fence(t->os, t->asym);
@@ -427,7 +437,9 @@ static void last_status(struct gt_task *g, void *arg)
     struct gt_wire_g *wg = g->trace;
     struct gt_trace_g_view v;
     gt_slots_clean_next(&wg->s, p->w);
-    if (wg->unborn || gt_slots_traced(&wg->s, p->w) || !p->t->host->suspend_g(p->t->host, g, &v))
+    if (gt_slots_traced(&wg->s, p->w) || gt_wire_g_unborn(wg, p->t->trace, p->w))
+        return;
+    if (!p->t->host->suspend_g(p->t->host, g, &v))
         return;
     write_status(p->t, g, &v, p->w);
     p->t->host->resume_g(p->t->host, g);
@@ -512,7 +524,7 @@ static void forget_p(struct gt_proc *p, bool alive, void *arg)
     memset(p->trace, 0, sizeof(struct gt_wire_p));
 }
 
-/* No M runs; the reader is gone without a word. */
+/* No M runs; the reader and whoever was in start or stop are gone without a word. */
 static void locked_run_ended(void *tv)
 {
     struct locked *t = tv;
@@ -520,9 +532,10 @@ static void locked_run_ended(void *tv)
     if (w != GT_GEN_OFF)
         t->last_generation = w;
     gt_store_relaxed(&t->generation, GT_GEN_OFF);
-    hand_over(t);
-    for (struct gt_tbuf *b; (b = gt_tqueue_pop(&t->full)) != NULL;)
-        gt_tpool_put(&t->pool, b);
+    t->buf = NULL;
+    t->writer = 0;
+    t->full = (struct gt_tbuf_queue){0};
+    gt_tpool_recall(&t->pool);
     gt_stack_tab_forget(&t->stacks);
     gt_string_tab_forget(&t->strings);
     t->host->sema_reset(t->host, t->life, 1);
@@ -552,10 +565,8 @@ static void locked_p_born(void *tv, struct gt_proc *p)
 
 static void locked_g_born(void *tv, struct gt_task *g)
 {
-    struct gt_wire_g *wg = g->trace;
     (void)tv;
-    gt_slots_reborn(&wg->s);
-    wg->unborn = false;
+    gt_wire_g_reborn(g->trace);
 }
 
 static int locked_init(void *tv, const struct gt_tracer_host *h)

@@ -23,13 +23,15 @@ static int usage(FILE *to)
           "  fuzz    mutants of the FILEs: both readers say the same\n"
           "  speed   both readers on each FILE, in turn; medians\n"
           "  cut     LIMIT IN OUT: whole generations of IN, at most LIMIT bytes\n"
-          "  make    HEADER THREADS EVENTS GENERATIONS OUT: a synthetic trace; HEADER 122, 123, 125, 126\n"
+          "  make    HEADER THREADS EVENTS GENERATIONS OUT: a synthetic trace; HEADER 122, 123, "
+          "125, 126\n"
           "options\n"
           "  --go=PROGRAM   Go's reader (tests/conformance/go/verdict); `same` does without it\n"
           "  --accepted     same: a trace without expectation must be accepted\n"
           "  --strict       same: and without any inconsistency by all our rules\n"
           "  --seed=N --count=N --seconds=N --only=N --keep=DIR   fuzz\n"
-          "  --threads=N    fuzz: traces of so many threads (12); with more, what hangs on ties may differ\n"
+          "  --threads=N    fuzz: traces of so many threads (12); with more, what hangs on ties "
+          "may differ\n"
           "  --blind=CLASS  fuzz: pretend that our reader does not know this class of errors\n"
           "  --repeat=N --json --at-least=RATIO                   speed\n",
           to);
@@ -74,14 +76,16 @@ static bool expected(const struct cf_verdict *v, const char *expect, const char 
 static void show_finding(void *arg, const struct gt_finding *f)
 {
     (void)arg;
-    diag("generation %llu, M %llu, byte %llu: %s: %s; %s", (unsigned long long)f->at.gen, (unsigned long long)f->at.m,
-         (unsigned long long)f->at.offset, gt_rule_info(f->rule)->class_name, f->event_text, f->states);
+    diag("generation %llu, M %llu, byte %llu: %s: %s; %s", (unsigned long long)f->at.gen,
+         (unsigned long long)f->at.m, (unsigned long long)f->at.offset,
+         gt_rule_info(f->rule)->class_name, f->event_text, f->states);
 }
 
 static bool without_inconsistency(const char *path)
 {
     static struct gt_check_result result;
-    const struct gt_check_options options = {.rules = GT_RULES_STRICT, .finding = show_finding, .max_report = 5};
+    const struct gt_check_options options = {
+        .rules = GT_RULES_STRICT, .finding = show_finding, .max_report = 5};
     struct gt_reader *reader;
     struct gt_read_error error;
     FILE *file = fopen(path, "r");
@@ -96,7 +100,8 @@ static bool without_inconsistency(const char *path)
     if (!status && result.inconsistencies)
         for (int i = 1; i < GT_RULE_COUNT; i++)
             if (result.by_rule[i])
-                diag("%8llu %s", (unsigned long long)result.by_rule[i], gt_rule_info((enum gt_rule)i)->class_name);
+                diag("%8llu %s", (unsigned long long)result.by_rule[i],
+                     gt_rule_info((enum gt_rule)i)->class_name);
     return !status && !result.inconsistencies;
 }
 
@@ -122,7 +127,8 @@ static void same(const struct options *o, struct cf_oracle *oracle, const char *
         good = false;
     }
     ok(good && (!oracle || expected(&go, expect, "Go")), "%s: %s (%llu events)", name,
-       ours.accepted ? "accepted" : gt_rule_info(ours.rule)->class_name, (unsigned long long)ours.events);
+       ours.accepted ? "accepted" : gt_rule_info(ours.rule)->class_name,
+       (unsigned long long)ours.events);
     if (o->strict)
         ok(without_inconsistency(path), "%s: no inconsistency by the strict rules", name);
     cf_bytes_free(&bytes);
@@ -151,12 +157,14 @@ static int run_cut(char **arguments)
         return usage(stderr);
     if (cf_load(arguments[1], &in, NULL, 0))
         return 5;
-    if (!cf_parse(&trace, &arena, in.data, in.size) || !cf_cut(&trace, strtoul(arguments[0], NULL, 10))) {
+    if (!cf_parse(&trace, &arena, in.data, in.size) ||
+        !cf_cut(&trace, strtoul(arguments[0], NULL, 10))) {
         fprintf(stderr, "gt-differ: the first generation of %s is larger\n", arguments[1]);
         return 1;
     }
     cf_serialise(&trace, &out);
-    fprintf(stderr, "%s: %zu bytes, %zu threads\n", arguments[2], out.size, cf_count_threads(&trace));
+    fprintf(stderr, "%s: %zu bytes, %zu threads\n", arguments[2], out.size,
+            cf_count_threads(&trace));
     return cf_save(arguments[2], out.data, out.size) ? 5 : 0;
 }
 
@@ -191,41 +199,84 @@ static int run_verb(const char *verb, const struct options *o, char **files)
     if (!strcmp(verb, "same"))
         return run_same(o, files);
     if (!strcmp(verb, "fuzz") && o->go) {
-        const struct cf_fuzz f = {.oracle = o->go, .keep = o->keep, .seeds = (const char *const *)files, .n_seeds = n,
-                                  .seed = o->seed, .count = o->count, .seconds = o->seconds, .only = o->only, .blind = o->blind, .max_threads = (size_t)o->threads};
+        const struct cf_fuzz f = {.oracle = o->go,
+                                  .keep = o->keep,
+                                  .seeds = (const char *const *)files,
+                                  .n_seeds = n,
+                                  .seed = o->seed,
+                                  .count = o->count,
+                                  .seconds = o->seconds,
+                                  .only = o->only,
+                                  .blind = o->blind,
+                                  .max_threads = (size_t)o->threads};
         return cf_fuzz_run(&f);
     }
     if (!strcmp(verb, "speed") && o->go)
-        return cf_speed_run(o->go, (const char *const *)files, n, (unsigned)o->repeat, o->json, o->at_least);
+        return cf_speed_run(o->go, (const char *const *)files, n, (unsigned)o->repeat, o->json,
+                            o->at_least);
     return usage(stderr);
 }
 
 int main(int argc, char **argv)
 {
     static const struct option known[] = {
-        {"go", 1, NULL, 'g'},     {"accepted", 0, NULL, 'a'}, {"strict", 0, NULL, 's'}, {"seed", 1, NULL, 'e'},
-        {"count", 1, NULL, 'c'},  {"seconds", 1, NULL, 't'},  {"only", 1, NULL, 'o'},   {"keep", 1, NULL, 'k'},
-        {"repeat", 1, NULL, 'r'}, {"json", 0, NULL, 'j'},     {"at-least", 1, NULL, 'l'}, {"help", 0, NULL, 'h'},
-        {"threads", 1, NULL, 'm'}, {"blind", 1, NULL, 'b'},   {0}};
-    struct options o = {.keep = ".", .seed = 1, .count = 20000, .only = UINT64_MAX, .repeat = 9,
+        {"go", 1, NULL, 'g'},      {"accepted", 0, NULL, 'a'}, {"strict", 0, NULL, 's'},
+        {"seed", 1, NULL, 'e'},    {"count", 1, NULL, 'c'},    {"seconds", 1, NULL, 't'},
+        {"only", 1, NULL, 'o'},    {"keep", 1, NULL, 'k'},     {"repeat", 1, NULL, 'r'},
+        {"json", 0, NULL, 'j'},    {"at-least", 1, NULL, 'l'}, {"help", 0, NULL, 'h'},
+        {"threads", 1, NULL, 'm'}, {"blind", 1, NULL, 'b'},    {0}};
+    struct options o = {.keep = ".",
+                        .seed = 1,
+                        .count = 20000,
+                        .only = UINT64_MAX,
+                        .repeat = 9,
                         .threads = CF_MAX_THREADS};
     for (int c; (c = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
         switch (c) {
-        case 'g': o.go = optarg; break;
-        case 'a': o.accepted = true; break;
-        case 's': o.strict = true; break;
-        case 'e': o.seed = strtoull(optarg, NULL, 10); break;
-        case 'c': o.count = strtoull(optarg, NULL, 10); break;
-        case 't': o.seconds = strtoull(optarg, NULL, 10); break;
-        case 'o': o.only = strtoull(optarg, NULL, 10); break;
-        case 'k': o.keep = optarg; break;
-        case 'r': o.repeat = strtoull(optarg, NULL, 10); break;
-        case 'j': o.json = true; break;
-        case 'l': o.at_least = strtod(optarg, NULL); break;
-        case 'b': o.blind = gt_rule_of_class(optarg); break;
-        case 'm': o.threads = strtoull(optarg, NULL, 10); break;
-        case 'h': usage(stdout); return 0;
-        default: return usage(stderr);
+        case 'g':
+            o.go = optarg;
+            break;
+        case 'a':
+            o.accepted = true;
+            break;
+        case 's':
+            o.strict = true;
+            break;
+        case 'e':
+            o.seed = strtoull(optarg, NULL, 10);
+            break;
+        case 'c':
+            o.count = strtoull(optarg, NULL, 10);
+            break;
+        case 't':
+            o.seconds = strtoull(optarg, NULL, 10);
+            break;
+        case 'o':
+            o.only = strtoull(optarg, NULL, 10);
+            break;
+        case 'k':
+            o.keep = optarg;
+            break;
+        case 'r':
+            o.repeat = strtoull(optarg, NULL, 10);
+            break;
+        case 'j':
+            o.json = true;
+            break;
+        case 'l':
+            o.at_least = strtod(optarg, NULL);
+            break;
+        case 'b':
+            o.blind = gt_rule_of_class(optarg);
+            break;
+        case 'm':
+            o.threads = strtoull(optarg, NULL, 10);
+            break;
+        case 'h':
+            usage(stdout);
+            return 0;
+        default:
+            return usage(stderr);
         }
     }
     return optind < argc ? run_verb(argv[optind], &o, argv + optind + 1) : usage(stderr);

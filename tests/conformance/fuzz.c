@@ -24,7 +24,8 @@
 #define MAX_SEED_BYTES ((size_t)40 << 10) /* a longer seed is cut down to whole generations */
 #define MAX_KEPT 12
 #define MAX_DIFFERENCES 4096
-#define ASK_AGAIN 40 /* times; a walk over a Go map of two entries that matter then shows both orders */
+#define ASK_AGAIN                                                                                  \
+    40 /* times; a walk over a Go map of two entries that matter then shows both orders */
 
 struct seed {
     struct cf_bytes bytes;
@@ -147,7 +148,8 @@ static void make_mutant(struct run *r, uint64_t index)
 static size_t segment_end(const struct cf_trace *t, size_t from)
 {
     size_t end = from;
-    while (end < t->n && t->batches[end].kind != CF_END && t->batches[end].gen == t->batches[from].gen)
+    while (end < t->n && t->batches[end].kind != CF_END &&
+           t->batches[end].gen == t->batches[from].gen)
         end++;
     return end > from ? end : from + 1;
 }
@@ -210,7 +212,8 @@ static bool go_hangs_on_ties(struct run *r, const struct cf_verdict *v)
 {
     struct cf_bytes turned = {0};
     struct cf_verdict other = {0};
-    if (v->ordered && turn(r, &turned) && !cf_oracle_verdict(r->oracle, turned.data, turned.size, &other))
+    if (v->ordered && turn(r, &turned) &&
+        !cf_oracle_verdict(r->oracle, turned.data, turned.size, &other))
         bail_out("Go's reader has gone");
     cf_bytes_free(&turned);
     return other.ordered && (other.accepted != v->accepted || other.rule != v->rule);
@@ -226,11 +229,13 @@ static void go_blind(const struct run *r, struct cf_verdict *v)
     }
 }
 
-static struct pair *pair_of(struct run *r, const struct cf_verdict *ours, const struct cf_verdict *go)
+static struct pair *pair_of(struct run *r, const struct cf_verdict *ours,
+                            const struct cf_verdict *go)
 {
     for (size_t i = 0; i < r->n_pairs; i++) {
         struct pair *p = &r->pairs[i];
-        if (p->ours == ours->rule && p->go == go->rule && p->ours_accepts == ours->accepted && p->go_accepts == go->accepted)
+        if (p->ours == ours->rule && p->go == go->rule && p->ours_accepts == ours->accepted &&
+            p->go_accepts == go->accepted)
             return p;
     }
     if (r->n_pairs == sizeof r->pairs / sizeof r->pairs[0])
@@ -240,11 +245,13 @@ static struct pair *pair_of(struct run *r, const struct cf_verdict *ours, const 
 
 /* Go's reader looks at a table whose ids are far apart in the order of a Go map, which is another each time: a trace
  * with two errors there has no verdict of its own. The proof is that Go's reader contradicts itself. */
-static bool go_is_undecided(struct run *r, const struct cf_verdict *ours, const struct cf_verdict *go)
+static bool go_is_undecided(struct run *r, const struct cf_verdict *ours,
+                            const struct cf_verdict *go)
 {
     for (unsigned i = 0; i < ASK_AGAIN && !ours->accepted && !go->accepted; i++) {
         struct cf_verdict again;
-        if (cf_oracle_verdict(r->oracle, last.bytes.data, last.bytes.size, &again) && cf_same(ours, &again))
+        if (cf_oracle_verdict(r->oracle, last.bytes.data, last.bytes.size, &again) &&
+            cf_same(ours, &again))
             return true;
     }
     return false;
@@ -266,9 +273,15 @@ static void settle_difference(struct run *r, const struct difference *d)
     bool ties = d->ties || go_hangs_on_ties(r, &go);
     struct pair *p = pair_of(r, &ours, &go);
     if (!p->count++) {
-        *p = (struct pair){.ours = ours.rule, .go = go.rule, .ours_accepts = ours.accepted,
-                           .go_accepts = go.accepted, .ties = ties, .count = 1, .first = d->mutant};
-        diag("mutant %llu%s: ours %s", (unsigned long long)d->mutant, ties ? " (ties)" : "", cf_verdict_line(&ours));
+        *p = (struct pair){.ours = ours.rule,
+                           .go = go.rule,
+                           .ours_accepts = ours.accepted,
+                           .go_accepts = go.accepted,
+                           .ties = ties,
+                           .count = 1,
+                           .first = d->mutant};
+        diag("mutant %llu%s: ours %s", (unsigned long long)d->mutant, ties ? " (ties)" : "",
+             cf_verdict_line(&ours));
         diag("  Go %s", cf_verdict_line(&go));
     }
     if (ties)
@@ -303,7 +316,8 @@ static bool judge(struct run *r)
     r->by_rule[go.rule]++;
     if (!cf_same(ours, &go)) {
         if (r->n_differences < MAX_DIFFERENCES)
-            r->differences[r->n_differences] = (struct difference){.mutant = r->mutant[slot], .ties = r->ties[slot]};
+            r->differences[r->n_differences] =
+                (struct difference){.mutant = r->mutant[slot], .ties = r->ties[slot]};
         r->n_differences++;
     }
     return true;
@@ -349,16 +363,20 @@ static void keep_pair(struct run *r, const struct pair *p)
     make_mutant(r, p->first);
     cf_bytes_add(&small, last.bytes.data, last.bytes.size);
     cf_our_verdict(small.data, small.size, &ours);
-    if (!cf_oracle_verdict(r->oracle, small.data, small.size, &go) || !cf_minimise(r->oracle, &small, &ours, &go))
+    if (!cf_oracle_verdict(r->oracle, small.data, small.size, &go) ||
+        !cf_minimise(r->oracle, &small, &ours, &go))
         return;
-    snprintf(name, sizeof name, "go-%s-ours-%s-%llu", p->go_accepts ? "accepts" : gt_rule_info(p->go)->class_name,
-             p->ours_accepts ? "accepts" : gt_rule_info(p->ours)->class_name, (unsigned long long)p->first);
+    snprintf(name, sizeof name, "go-%s-ours-%s-%llu",
+             p->go_accepts ? "accepts" : gt_rule_info(p->go)->class_name,
+             p->ours_accepts ? "accepts" : gt_rule_info(p->ours)->class_name,
+             (unsigned long long)p->first);
     int status = cf_keep(r->oracle, r->f->keep, name, &small, &ours, &go, path, sizeof path);
     diag("%llu of: go-%s, ours-%s%s: %s (%zu bytes)%s", (unsigned long long)p->count,
          p->go_accepts ? "accepts" : gt_rule_info(p->go)->class_name,
-         p->ours_accepts ? "accepts" : gt_rule_info(p->ours)->class_name, p->ties ? ", hangs on ties" : "", path, small.size,
-         status ? " could not be written" : "");
-    diag("  again: --seed=%llu --only=%llu", (unsigned long long)r->f->seed, (unsigned long long)p->first);
+         p->ours_accepts ? "accepts" : gt_rule_info(p->ours)->class_name,
+         p->ties ? ", hangs on ties" : "", path, small.size, status ? " could not be written" : "");
+    diag("  again: --seed=%llu --only=%llu", (unsigned long long)r->f->seed,
+         (unsigned long long)p->first);
     cf_bytes_free(&small);
 }
 
@@ -374,19 +392,23 @@ static void report(const struct run *r)
     diag("rejected, by class:");
     for (int i = 1; i < GT_RULE_COUNT; i++)
         if (r->by_rule[i])
-            diag("%8llu %s", (unsigned long long)r->by_rule[i], gt_rule_info((enum gt_rule)i)->class_name);
+            diag("%8llu %s", (unsigned long long)r->by_rule[i],
+                 gt_rule_info((enum gt_rule)i)->class_name);
 }
 
 static void verdict_points(const struct run *r)
 {
     ok(r->differ == 0, "%llu mutants: the same verdict and class from both readers (%llu differ)",
        (unsigned long long)r->judged, (unsigned long long)r->differ);
-    ok(r->differ_tied == 0 || r->f->max_threads > CF_MAX_THREADS, "%llu whose verdict hangs on ties: the same too (%llu differ)",
-       (unsigned long long)r->tied, (unsigned long long)r->differ_tied);
+    ok(r->differ_tied == 0 || r->f->max_threads > CF_MAX_THREADS,
+       "%llu whose verdict hangs on ties: the same too (%llu differ)", (unsigned long long)r->tied,
+       (unsigned long long)r->differ_tied);
     if (r->f->only != UINT64_MAX)
         return;
-    ok(r->ordered * 2 >= r->judged, "at least half reach the ordering stage (%llu)", (unsigned long long)r->ordered);
-    ok(r->accepted * 5 >= r->judged, "at least a fifth is accepted (%llu)", (unsigned long long)r->accepted);
+    ok(r->ordered * 2 >= r->judged, "at least half reach the ordering stage (%llu)",
+       (unsigned long long)r->ordered);
+    ok(r->accepted * 5 >= r->judged, "at least a fifth is accepted (%llu)",
+       (unsigned long long)r->accepted);
 }
 
 int cf_fuzz_run(const struct cf_fuzz *f)
@@ -400,8 +422,8 @@ int cf_fuzz_run(const struct cf_fuzz *f)
         bail_out("no seeds, or no Go reader");
     catch_crashes(f);
     if (!all_mutants(r))
-        bail_out("Go's reader has gone after %llu mutants of seed %llu", (unsigned long long)r->judged,
-                 (unsigned long long)f->seed);
+        bail_out("Go's reader has gone after %llu mutants of seed %llu",
+                 (unsigned long long)r->judged, (unsigned long long)f->seed);
     settle_differences(r);
     report(r);
     for (size_t i = 0; i < r->n_pairs && i < MAX_KEPT && !f->blind; i++)

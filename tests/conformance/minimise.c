@@ -56,7 +56,8 @@ static bool thin(struct hunt *h, void *base, size_t *n, size_t size)
         for (size_t at = 0; at < *n;) {
             size_t count = run < *n - at ? run : *n - at, before = *n;
             memcpy(kept, base, before * size);
-            memmove((char *)base + at * size, (char *)base + (at + count) * size, (before - at - count) * size);
+            memmove((char *)base + at * size, (char *)base + (at + count) * size,
+                    (before - at - count) * size);
             *n = before - count;
             if (trace_persists(h)) {
                 any = true;
@@ -171,7 +172,8 @@ static int64_t read_bytes(void *arg, void *buffer, size_t n)
     return (int64_t)n;
 }
 
-static int convert(int (*way)(const struct gt_source *, const struct gt_text_out *, struct gt_text_error *),
+static int convert(int (*way)(const struct gt_source *, const struct gt_text_out *,
+                              struct gt_text_error *),
                    const struct cf_bytes *from, struct cf_bytes *to, struct gt_text_error *error)
 {
     struct reading r = {.bytes = from};
@@ -189,7 +191,8 @@ int cf_save(const char *path, const void *data, size_t size)
     return fclose(file) || written != size ? -EIO : 0;
 }
 
-static void go_string(char *to, size_t size, const char *text) /* a pattern that matches just this, in quotes' reach */
+static void go_string(char *to, size_t size,
+                      const char *text) /* a pattern that matches just this, in quotes' reach */
 {
     size_t n = 0;
     for (; *text && n + 3 < size; text++) {
@@ -209,7 +212,8 @@ static int keep_text(const char *path, const struct cf_bytes *text, const struct
     char pattern[700], head[800];
     go_string(pattern, sizeof pattern, go->text);
     int n = go->accepted ? snprintf(head, sizeof head, SPDX "-- expect --\nSUCCESS\n-- trace --\n")
-                         : snprintf(head, sizeof head, SPDX "-- expect --\nFAILURE \"%s\"\n-- trace --\n", pattern);
+                         : snprintf(head, sizeof head,
+                                    SPDX "-- expect --\nFAILURE \"%s\"\n-- trace --\n", pattern);
     cf_bytes_add(&whole, head, (size_t)n);
     cf_bytes_add(&whole, text->data, text->size);
     int status = cf_save(path, whole.data, whole.size);
@@ -222,14 +226,15 @@ static bool text_serves(struct hunt *h, const struct cf_bytes *bytes, struct cf_
 {
     struct gt_text_error error;
     struct cf_bytes back = {0};
-    bool yes = !convert(gt_text_from_binary, bytes, text, &error) && !convert(gt_text_to_binary, text, &back, &error) &&
-               persists(h, &back);
+    bool yes = !convert(gt_text_from_binary, bytes, text, &error) &&
+               !convert(gt_text_to_binary, text, &back, &error) && persists(h, &back);
     cf_bytes_free(&back);
     return yes;
 }
 
 int cf_keep(struct cf_oracle *o, const char *dir, const char *name, const struct cf_bytes *bytes,
-            const struct cf_verdict *ours, const struct cf_verdict *go, char *path, size_t path_size)
+            const struct cf_verdict *ours, const struct cf_verdict *go, char *path,
+            size_t path_size)
 {
     struct hunt h = {.oracle = o, .ours = *ours, .go = *go, .tries = 1};
     struct cf_bytes text = {0};
@@ -257,7 +262,8 @@ static int load_file(const char *path, struct cf_bytes *bytes)
 static void read_expectation(const struct cf_bytes *text, char *expect, size_t size)
 {
     static const char mark[] = "-- expect --\n";
-    const char *at = memmem(text->data, text->size, mark, sizeof mark - 1), *end = (char *)text->data + text->size;
+    const char *at = memmem(text->data, text->size, mark, sizeof mark - 1),
+               *end = (char *)text->data + text->size;
     size_t n = 0;
     expect[0] = 0;
     if (!at)

@@ -74,15 +74,15 @@ void cf_bytes_free(struct cf_bytes *b)
 const char *cf_event_kinds(uint8_t type)
 {
     static const char *const kinds[256] = {
-        [9] = "xS", [10] = "pq", [11] = "", [12] = "pqm", [13] = "ps",
-        [14] = "gSS", [15] = "g", [16] = "gq", [17] = "", [18] = "",
-        [19] = "$S", [20] = "$S", [21] = "gqS", [22] = "qS", [23] = "", [24] = "", [25] = "gms",
-        [26] = "$S", [27] = "", [28] = "c", [29] = "cS", [30] = "c",
-        [31] = "p", [32] = "S", [33] = "xx", [34] = "g", [35] = "S", [36] = "", [37] = "x", [38] = "x",
-        [39] = "$", [40] = "tt$S", [41] = "tS", [42] = "t$S", [43] = "t$S", [44] = "t$$S",
-        [45] = "gq", [46] = "gq", [47] = "gSS", [48] = "gmsS", [51] = "xxx",
-        [128] = "xxx", [129] = "xxx", [130] = "x", [131] = "xx", [132] = "xx", [133] = "x",
-        [134] = "xx", [135] = "xx", [136] = "x",
+        [9] = "xS",    [10] = "pq",   [11] = "",    [12] = "pqm",  [13] = "ps",  [14] = "gSS",
+        [15] = "g",    [16] = "gq",   [17] = "",    [18] = "",     [19] = "$S",  [20] = "$S",
+        [21] = "gqS",  [22] = "qS",   [23] = "",    [24] = "",     [25] = "gms", [26] = "$S",
+        [27] = "",     [28] = "c",    [29] = "cS",  [30] = "c",    [31] = "p",   [32] = "S",
+        [33] = "xx",   [34] = "g",    [35] = "S",   [36] = "",     [37] = "x",   [38] = "x",
+        [39] = "$",    [40] = "tt$S", [41] = "tS",  [42] = "t$S",  [43] = "t$S", [44] = "t$$S",
+        [45] = "gq",   [46] = "gq",   [47] = "gSS", [48] = "gmsS", [51] = "xxx", [128] = "xxx",
+        [129] = "xxx", [130] = "x",   [131] = "xx", [132] = "xx",  [133] = "x",  [134] = "xx",
+        [135] = "xx",  [136] = "x",
     };
     return kinds[type];
 }
@@ -177,12 +177,17 @@ static void take_item(struct cf_arena *a, struct input *in, enum cf_kind kind, s
 static enum cf_kind kind_of(uint8_t lead)
 {
     switch (lead) {
-    case 4: return CF_STRINGS;
-    case 2: return CF_STACKS;
-    case 6: return CF_SAMPLES;
+    case 4:
+        return CF_STRINGS;
+    case 2:
+        return CF_STACKS;
+    case 6:
+        return CF_SAMPLES;
     case 8:
-    case 50: return CF_SYNC;
-    default: return CF_EVENTS;
+    case 50:
+        return CF_SYNC;
+    default:
+        return CF_EVENTS;
     }
 }
 

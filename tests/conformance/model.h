@@ -48,7 +48,8 @@ struct cf_batch {
     enum cf_kind kind;
     bool experimental;
     uint8_t experiment;
-    uint8_t lead; /* the byte that says what a batch is; 0: events and Go 1.23's frequency have none */
+    uint8_t
+        lead; /* the byte that says what a batch is; 0: events and Go 1.23's frequency have none */
     uint64_t gen, m, ts;
     int64_t size_error; /* added to the size that is written */
     struct cf_item *items;
@@ -69,8 +70,8 @@ struct cf_trace {
 };
 
 /* What an argument of a timed event is: letters of `kinds`, one an argument, the time difference left out.
- * p proc, g goroutine, m thread, q sequence, c sequence of the collector, s status, S stack, $ string, t task, x anything.
- * NULL: not a timed event. */
+ * p proc, g goroutine, m thread, q sequence, c sequence of the collector, s status, S stack, $ string, t task,
+ * x anything. NULL: not a timed event. */
 const char *cf_event_kinds(uint8_t type);
 
 /* Takes a trace apart; false: shorter than a header. Data is borrowed. */

@@ -34,7 +34,8 @@ static size_t count_items(const struct cf_trace *t, enum cf_kind kind)
     return n;
 }
 
-bool cf_pick_item(const struct cf_trace *t, struct cf_random *r, enum cf_kind kind, struct cf_place *p)
+bool cf_pick_item(const struct cf_trace *t, struct cf_random *r, enum cf_kind kind,
+                  struct cf_place *p)
 {
     size_t left = (size_t)cf_below(r, count_items(t, kind));
     for (p->batch = 0; p->batch < t->n; p->batch++) {
@@ -85,8 +86,22 @@ uint64_t *cf_pick_arg(struct cf_trace *t, struct cf_random *r, const char *lette
 
 uint64_t cf_interesting(struct cf_random *r)
 {
-    static const uint64_t values[] = {0, 1, 2, 3, 4, 5, 127, 128, 255, 65536, UINT32_MAX, (uint64_t)1 << 32,
-                                      INT64_MAX, (uint64_t)1 << 63, UINT64_MAX - 1, UINT64_MAX};
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      3,
+                                      4,
+                                      5,
+                                      127,
+                                      128,
+                                      255,
+                                      65536,
+                                      UINT32_MAX,
+                                      (uint64_t)1 << 32,
+                                      INT64_MAX,
+                                      (uint64_t)1 << 63,
+                                      UINT64_MAX - 1,
+                                      UINT64_MAX};
     return values[cf_below(r, sizeof values / sizeof values[0])];
 }
 
@@ -128,7 +143,7 @@ static const struct mutator {
 #define CF_ROW(name, weight, function) {name, weight, function},
     CF_MUTATORS(CF_ROW)
 #undef CF_ROW
-    {"bytes", 4, NULL},
+        {"bytes", 4, NULL},
 };
 
 static const struct mutator *pick_mutator(struct cf_random *r)
@@ -150,8 +165,8 @@ static unsigned pick_changes(struct cf_random *r)
     return dice < 7 ? 1 : dice < 9 ? 2 : 3;
 }
 
-void cf_mutate(struct cf_trace *t, struct cf_random *r, size_t max_threads, struct cf_bytes *out, char *names,
-               size_t names_size)
+void cf_mutate(struct cf_trace *t, struct cf_random *r, size_t max_threads, struct cf_bytes *out,
+               char *names, size_t names_size)
 {
     struct cf_trace seed;
     unsigned byte_changes = 0, left = pick_changes(r);

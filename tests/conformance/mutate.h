@@ -8,7 +8,8 @@
 #pragma once
 #include "conformance/model.h"
 
-#define CF_MAX_THREADS 12 /* up to here Go's sort leaves ties in order, so that the verdict is settled */
+#define CF_MAX_THREADS                                                                             \
+    12 /* up to here Go's sort leaves ties in order, so that the verdict is settled */
 
 struct cf_random {
     uint64_t state;
@@ -19,5 +20,5 @@ uint64_t cf_below(struct cf_random *r, uint64_t limit);
 
 /* Changes *t, puts it together in *out. `names`: the changes made, blanks between; at least 96 bytes.
  * Mutants of more than max_threads threads are not made: the seed comes out as it was. */
-void cf_mutate(struct cf_trace *t, struct cf_random *r, size_t max_threads, struct cf_bytes *out, char *names,
-               size_t names_size);
+void cf_mutate(struct cf_trace *t, struct cf_random *r, size_t max_threads, struct cf_bytes *out,
+               char *names, size_t names_size);

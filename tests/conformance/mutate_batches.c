@@ -6,7 +6,8 @@
 
 /* ---- batches ---- */
 
-bool cf_split_batch(struct cf_trace *t, struct cf_random *r) /* harmless: the second half gets its own base time */
+bool cf_split_batch(struct cf_trace *t,
+                    struct cf_random *r) /* harmless: the second half gets its own base time */
 {
     struct cf_place p;
     if (!cf_pick_item(t, r, CF_EVENTS, &p) || !p.item)
@@ -46,7 +47,10 @@ bool cf_insert_empty(struct cf_trace *t, struct cf_random *r)
     size_t like = at < t->n ? at : t->n - 1;
     if (!t->n)
         return false;
-    struct cf_batch b = {.kind = CF_RAW, .gen = t->batches[like].gen, .m = t->batches[like].m, .ts = t->batches[like].ts};
+    struct cf_batch b = {.kind = CF_RAW,
+                         .gen = t->batches[like].gen,
+                         .m = t->batches[like].m,
+                         .ts = t->batches[like].ts};
     *cf_insert_batch(t, at) = b;
     return true;
 }
@@ -90,10 +94,18 @@ bool cf_change_batch_m(struct cf_trace *t, struct cf_random *r)
         return false;
     uint64_t *m = &t->batches[batch].m;
     switch (cf_below(r, 6)) {
-    case 0: *m = CF_NO_M; break;
-    case 1: *m = cf_interesting(r); break;
-    case 2: *m += 1; break;
-    default: *m = t->batches[cf_below(r, t->n)].m; break;
+    case 0:
+        *m = CF_NO_M;
+        break;
+    case 1:
+        *m = cf_interesting(r);
+        break;
+    case 2:
+        *m += 1;
+        break;
+    default:
+        *m = t->batches[cf_below(r, t->n)].m;
+        break;
     }
     return true;
 }
@@ -103,7 +115,8 @@ bool cf_change_size(struct cf_trace *t, struct cf_random *r)
     size_t batch = (size_t)cf_below(r, t->n);
     if (!t->n)
         return false;
-    t->batches[batch].size_error = cf_chance(r, 50) ? (int64_t)cf_below(r, 7) - 3 : (int64_t)cf_interesting(r);
+    t->batches[batch].size_error =
+        cf_chance(r, 50) ? (int64_t)cf_below(r, 7) - 3 : (int64_t)cf_interesting(r);
     return true;
 }
 
@@ -128,9 +141,15 @@ bool cf_change_generation(struct cf_trace *t, struct cf_random *r)
         return false;
     uint64_t *gen = &t->batches[cf_below(r, t->n)].gen;
     switch (cf_below(r, 4)) {
-    case 0: *gen = cf_interesting(r); break;
-    case 1: *gen -= 1; break;
-    default: *gen += 1; break;
+    case 0:
+        *gen = cf_interesting(r);
+        break;
+    case 1:
+        *gen -= 1;
+        break;
+    default:
+        *gen += 1;
+        break;
     }
     return true;
 }
@@ -201,7 +220,8 @@ static void convert_sync(struct cf_trace *t, size_t batch, bool late)
         if (b->items[i].type != 8)
             cf_remove_item(t, batch, i);
     if (late && b->n && b->items[b->n - 1].type != 51) {
-        const struct cf_item snapshot = {.type = 51, .n = 4, .args = {1, 1000 + b->ts, 1700000000, 1}};
+        const struct cf_item snapshot = {
+            .type = 51, .n = 4, .args = {1, 1000 + b->ts, 1700000000, 1}};
         *cf_insert_item(t, batch, t->batches[batch].n) = snapshot;
     }
 }
@@ -218,7 +238,8 @@ bool cf_convert_header(struct cf_trace *t, struct cf_random *r)
             convert_sync(t, i, version >= 2);
     }
     for (size_t i = t->n; version == 3 && i-- > 0;)
-        if (i + 1 == t->n || (t->batches[i + 1].kind != CF_END && t->batches[i + 1].gen != t->batches[i].gen))
+        if (i + 1 == t->n ||
+            (t->batches[i + 1].kind != CF_END && t->batches[i + 1].gen != t->batches[i].gen))
             cf_insert_batch(t, i + 1)->kind = CF_END;
     return t->n != 0;
 }
@@ -241,12 +262,24 @@ bool cf_change_sync(struct cf_trace *t, struct cf_random *r)
     struct cf_item *item = cf_item_at(t, p), copy = *item;
     uint64_t *arg = &item->args[cf_below(r, item->n)];
     switch (cf_below(r, 8)) {
-    case 0: *arg = cf_interesting(r); break;
-    case 1: *arg = 0; break;
-    case 2: cf_remove_item(t, p.batch, p.item); break;
-    case 3: *cf_insert_item(t, p.batch, p.item) = copy; break;
-    case 4: item->type = (uint8_t)cf_below(r, 60); break;
-    default: *arg = *arg / 2 + cf_below(r, *arg); break;
+    case 0:
+        *arg = cf_interesting(r);
+        break;
+    case 1:
+        *arg = 0;
+        break;
+    case 2:
+        cf_remove_item(t, p.batch, p.item);
+        break;
+    case 3:
+        *cf_insert_item(t, p.batch, p.item) = copy;
+        break;
+    case 4:
+        item->type = (uint8_t)cf_below(r, 60);
+        break;
+    default:
+        *arg = *arg / 2 + cf_below(r, *arg);
+        break;
     }
     return true;
 }
@@ -261,13 +294,27 @@ bool cf_change_entry(struct cf_trace *t, struct cf_random *r)
         return false;
     struct cf_item *item = cf_item_at(t, p), copy = *item;
     switch (cf_below(r, 7)) {
-    case 0: cf_remove_item(t, p.batch, p.item); break;
-    case 1: *cf_insert_item(t, p.batch, p.item) = copy; break;
-    case 2: item->args[0] = cf_interesting(r); break;
-    case 3: item->args[0] += 100000; break;
-    case 4: item->args[1] += cf_chance(r, 50) ? 1 : UINT64_MAX; break; /* more or fewer than there are */
-    case 5: item->args[1] = cf_interesting(r); break;
-    default: item->type = (uint8_t)(cf_below(r, 9)); break;
+    case 0:
+        cf_remove_item(t, p.batch, p.item);
+        break;
+    case 1:
+        *cf_insert_item(t, p.batch, p.item) = copy;
+        break;
+    case 2:
+        item->args[0] = cf_interesting(r);
+        break;
+    case 3:
+        item->args[0] += 100000;
+        break;
+    case 4:
+        item->args[1] += cf_chance(r, 50) ? 1 : UINT64_MAX;
+        break; /* more or fewer than there are */
+    case 5:
+        item->args[1] = cf_interesting(r);
+        break;
+    default:
+        item->type = (uint8_t)(cf_below(r, 9));
+        break;
     }
     return true;
 }
@@ -296,14 +343,19 @@ bool cf_insert_samples(struct cf_trace *t, struct cf_random *r)
     if (!cf_pick_batch(t, r, CF_EVENTS, &like))
         return false;
     size_t at = cf_chance(r, 80) ? like + 1 : (size_t)cf_below(r, t->n + 1);
-    struct cf_batch b = {.kind = CF_SAMPLES, .lead = 6, .gen = t->batches[like].gen, .m = CF_NO_M,
+    struct cf_batch b = {.kind = CF_SAMPLES,
+                         .lead = 6,
+                         .gen = t->batches[like].gen,
+                         .m = CF_NO_M,
                          .ts = t->batches[like].ts};
     uint64_t m = t->batches[like].m;
     *cf_insert_batch(t, at) = b;
     for (uint64_t n = 1 + cf_below(r, 6); n; n--) {
         uint64_t *stack = cf_pick_arg(t, r, "S", NULL);
-        struct cf_item item = {.type = 7, .n = 5,
-                               .args = {b.ts + cf_below(r, 5000), m, cf_below(r, 4), cf_below(r, 20), stack ? *stack : 0}};
+        struct cf_item item = {.type = 7,
+                               .n = 5,
+                               .args = {b.ts + cf_below(r, 5000), m, cf_below(r, 4),
+                                        cf_below(r, 20), stack ? *stack : 0}};
         *cf_insert_item(t, at, 0) = item;
     }
     return true;
@@ -317,9 +369,14 @@ bool cf_insert_experimental(struct cf_trace *t, struct cf_random *r)
     uint8_t *bytes = cf_alloc(t->arena, n);
     for (size_t i = 0; i < n; i++)
         bytes[i] = (uint8_t)cf_random(r);
-    struct cf_batch b = {.kind = CF_RAW, .experimental = true, .experiment = (uint8_t)cf_below(r, 3),
-                         .gen = t->batches[at].gen, .m = cf_below(r, 10), .ts = t->batches[at].ts,
-                         .raw = bytes, .raw_size = n};
+    struct cf_batch b = {.kind = CF_RAW,
+                         .experimental = true,
+                         .experiment = (uint8_t)cf_below(r, 3),
+                         .gen = t->batches[at].gen,
+                         .m = cf_below(r, 10),
+                         .ts = t->batches[at].ts,
+                         .raw = bytes,
+                         .raw_size = n};
     *cf_insert_batch(t, at) = b;
     return true;
 }

@@ -117,9 +117,10 @@ bool cf_move_event(struct cf_trace *t, struct cf_random *r)
     return true;
 }
 
-static const uint8_t event_types[] = {9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,  25,  26,  27,
-                                      28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,  44,  45,  46,
-                                      47, 48, 51, 128, 129, 130, 131, 132, 133, 134, 135, 136};
+static const uint8_t event_types[] = {9,  10, 11,  12,  13,  14,  15,  16,  17,  18,  19, 20, 21,
+                                      22, 23, 24,  25,  26,  27,  28,  29,  30,  31,  32, 33, 34,
+                                      35, 36, 37,  38,  39,  40,  41,  42,  43,  44,  45, 46, 47,
+                                      48, 51, 128, 129, 130, 131, 132, 133, 134, 135, 136};
 
 static uint8_t any_type(struct cf_random *r)
 {
@@ -134,7 +135,8 @@ static void make_event(struct cf_trace *t, struct cf_random *r, uint8_t type, st
     item->args[0] = cf_below(r, 3) * cf_below(r, 200);
     for (size_t i = 0; kinds[i]; i++) {
         char letters[2] = {kinds[i], 0};
-        uint64_t *other = kinds[i] == 'x' || kinds[i] == 's' ? NULL : cf_pick_arg(t, r, letters, NULL);
+        uint64_t *other =
+            kinds[i] == 'x' || kinds[i] == 's' ? NULL : cf_pick_arg(t, r, letters, NULL);
         uint64_t value = cf_below(r, 5);
         if (other)
             value = *other + (strchr("qc", kinds[i]) || cf_chance(r, 10) ? cf_below(r, 2) : 0);
@@ -192,9 +194,15 @@ bool cf_change_delta(struct cf_trace *t, struct cf_random *r)
         return false;
     uint64_t *delta = &cf_item_at(t, p)->args[0];
     switch (cf_below(r, 5)) {
-    case 0: *delta = 0; break;
-    case 1: *delta = cf_interesting(r); break;
-    default: *delta += cf_below(r, *delta + 100); break;
+    case 0:
+        *delta = 0;
+        break;
+    case 1:
+        *delta = cf_interesting(r);
+        break;
+    default:
+        *delta += cf_below(r, *delta + 100);
+        break;
     }
     return true;
 }
@@ -206,10 +214,18 @@ bool cf_change_batch_time(struct cf_trace *t, struct cf_random *r)
         return false;
     uint64_t *ts = &t->batches[batch].ts;
     switch (cf_below(r, 6)) {
-    case 0: *ts = cf_interesting(r); break;
-    case 1: *ts = t->batches[cf_below(r, t->n)].ts; break;
-    case 2: *ts -= cf_below(r, 2000); break;
-    default: *ts += cf_below(r, 2000); break;
+    case 0:
+        *ts = cf_interesting(r);
+        break;
+    case 1:
+        *ts = t->batches[cf_below(r, t->n)].ts;
+        break;
+    case 2:
+        *ts -= cf_below(r, 2000);
+        break;
+    default:
+        *ts += cf_below(r, 2000);
+        break;
     }
     return true;
 }

@@ -54,7 +54,8 @@ struct cf_oracle *cf_oracle_start(const char *program)
     o->to = fdopen(in[1], "w");
     o->from = fdopen(out[0], "r");
     if (error || !o->to || !o->from) {
-        fprintf(stderr, "conformance: cannot start %s: %s\n", program, strerror(error ? error : errno));
+        fprintf(stderr, "conformance: cannot start %s: %s\n", program,
+                strerror(error ? error : errno));
         free(o);
         return NULL;
     }
@@ -71,9 +72,11 @@ void cf_oracle_stop(struct cf_oracle *o)
 
 bool cf_oracle_ask(struct cf_oracle *o, char command, const void *data, size_t size)
 {
-    unsigned char head[5] = {(unsigned char)command, (unsigned char)size, (unsigned char)(size >> 8),
-                             (unsigned char)(size >> 16), (unsigned char)(size >> 24)};
-    if (fwrite(head, 1, sizeof head, o->to) == sizeof head && fwrite(data, 1, size, o->to) == size && !fflush(o->to))
+    unsigned char head[5] = {(unsigned char)command, (unsigned char)size,
+                             (unsigned char)(size >> 8), (unsigned char)(size >> 16),
+                             (unsigned char)(size >> 24)};
+    if (fwrite(head, 1, sizeof head, o->to) == sizeof head &&
+        fwrite(data, 1, size, o->to) == size && !fflush(o->to))
         return true;
     fprintf(stderr, "conformance: Go's reader has gone: %s\n", strerror(errno));
     return false;
@@ -106,7 +109,8 @@ static void copy_string(char *to, size_t size, const char *from)
 static bool rule_of_ordering(enum gt_rule rule)
 {
     const char *id = gt_rule_info(rule)->id;
-    return rule != GT_RULE_NONE && (!strchr("FGETO", id[0]) || !strcmp(id, "O5") || !strcmp(id, "T6"));
+    return rule != GT_RULE_NONE &&
+           (!strchr("FGETO", id[0]) || !strcmp(id, "O5") || !strcmp(id, "T6"));
 }
 
 static void finish(struct cf_verdict *v)
@@ -201,7 +205,9 @@ const char *cf_verdict_line(const struct cf_verdict *v)
     static char lines[2][512];
     static unsigned turn;
     char *line = lines[turn++ & 1];
-    const char *class_name = v->beside ? "BESIDE" : v->rule ? gt_rule_info(v->rule)->class_name : "UNKNOWN TEXT";
+    const char *class_name = v->beside ? "BESIDE"
+                             : v->rule ? gt_rule_info(v->rule)->class_name
+                                       : "UNKNOWN TEXT";
     if (v->accepted)
         return "accepted";
     snprintf(line, sizeof lines[0], "%s: %s", class_name, v->text);

@@ -13,9 +13,9 @@
 
 struct cf_verdict {
     bool accepted;
-    bool header;  /* the header was good */
-    bool ordered; /* events were delivered, or the error is one of the ordering stage */
-    bool beside;  /* panic, hang, memory: neither accepted nor rejected */
+    bool header;       /* the header was good */
+    bool ordered;      /* events were delivered, or the error is one of the ordering stage */
+    bool beside;       /* panic, hang, memory: neither accepted nor rejected */
     enum gt_rule rule; /* GT_RULE_NONE: accepted, or a text that no rule has */
     uint64_t events;
     int64_t ns, cpu_ns; /* of a timing: wall clock, and processor time of the whole process */

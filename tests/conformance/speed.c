@@ -14,8 +14,9 @@
 struct row {
     const char *file;
     uint64_t events, threads, bytes;
-    double ours[MAX_REPEAT], go[MAX_REPEAT];         /* ns an event */
-    double ours_cpu[MAX_REPEAT], go_cpu[MAX_REPEAT]; /* the same in processor time: what others do counts less */
+    double ours[MAX_REPEAT], go[MAX_REPEAT]; /* ns an event */
+    double ours_cpu[MAX_REPEAT],
+        go_cpu[MAX_REPEAT]; /* the same in processor time: what others do counts less */
     unsigned n;
 };
 
@@ -41,18 +42,21 @@ static bool time_ours(const struct cf_bytes *bytes, struct row *row, struct cf_v
 
 static bool time_go(struct cf_oracle *o, const struct row *row, struct cf_verdict *v)
 {
-    if (cf_oracle_ask(o, 's', row->file, strlen(row->file)) && cf_oracle_answer(o, v) && v->accepted)
+    if (cf_oracle_ask(o, 's', row->file, strlen(row->file)) && cf_oracle_answer(o, v) &&
+        v->accepted)
         return true;
     fprintf(stderr, "gt-differ: %s: Go's reader: %s\n", row->file, v->text);
     return false;
 }
 
 /* Both in turn; who begins changes each time. The first pair only warms up. */
-static bool measure(struct cf_oracle *o, const struct cf_bytes *bytes, struct row *row, unsigned repeat)
+static bool measure(struct cf_oracle *o, const struct cf_bytes *bytes, struct row *row,
+                    unsigned repeat)
 {
     for (unsigned i = 0; i <= repeat; i++) {
         struct cf_verdict ours, go = {0};
-        if ((i & 1 && !time_go(o, row, &go)) || !time_ours(bytes, row, &ours) || (!(i & 1) && !time_go(o, row, &go)))
+        if ((i & 1 && !time_go(o, row, &go)) || !time_ours(bytes, row, &ours) ||
+            (!(i & 1) && !time_go(o, row, &go)))
             return false;
         if (!i)
             continue;
@@ -97,9 +101,10 @@ static void print_row(const struct row *row, bool json, bool first)
     const char *name = strrchr(row->file, '/') ? strrchr(row->file, '/') + 1 : row->file;
     double ours = median(row->ours, row->n), go = median(row->go, row->n);
     if (json) {
-        printf("%s{\"file\": \"%s\", \"events\": %llu, \"threads\": %llu, \"bytes\": %llu, \"ratio\": %.2f, ",
-               first ? "[" : ",\n ", name, (unsigned long long)row->events, (unsigned long long)row->threads,
-               (unsigned long long)row->bytes, go / ours);
+        printf("%s{\"file\": \"%s\", \"events\": %llu, \"threads\": %llu, \"bytes\": %llu, "
+               "\"ratio\": %.2f, ",
+               first ? "[" : ",\n ", name, (unsigned long long)row->events,
+               (unsigned long long)row->threads, (unsigned long long)row->bytes, go / ours);
         print_samples("ours_ns_per_event", row->ours, row->n);
         printf(", ");
         print_samples("go_ns_per_event", row->go, row->n);
@@ -111,12 +116,13 @@ static void print_row(const struct row *row, bool json, bool first)
         return;
     }
     if (first)
-        printf("%-24s %10s %7s  %-22s %-24s %6s %8s  %s\n", "file", "events", "threads", "ours ns/event", "Go ns/event",
-               "ratio", "CPU", "ours Mevents/s");
+        printf("%-24s %10s %7s  %-22s %-24s %6s %8s  %s\n", "file", "events", "threads",
+               "ours ns/event", "Go ns/event", "ratio", "CPU", "ours Mevents/s");
     printf("%-24s %10llu %7llu  %6.1f [%.1f..%.1f] %8.1f [%.1f..%.1f] %8.1fx %7.1fx %8.1f\n", name,
-           (unsigned long long)row->events, (unsigned long long)row->threads, ours, quantile(row->ours, row->n, 0.25),
-           quantile(row->ours, row->n, 0.75), go, quantile(row->go, row->n, 0.25), quantile(row->go, row->n, 0.75),
-           go / ours, median(row->go_cpu, row->n) / median(row->ours_cpu, row->n), 1e3 / ours);
+           (unsigned long long)row->events, (unsigned long long)row->threads, ours,
+           quantile(row->ours, row->n, 0.25), quantile(row->ours, row->n, 0.75), go,
+           quantile(row->go, row->n, 0.25), quantile(row->go, row->n, 0.75), go / ours,
+           median(row->go_cpu, row->n) / median(row->ours_cpu, row->n), 1e3 / ours);
 }
 
 static uint64_t count_threads(const struct cf_bytes *bytes)
@@ -128,7 +134,8 @@ static uint64_t count_threads(const struct cf_bytes *bytes)
     return n;
 }
 
-int cf_speed_run(const char *oracle, const char *const *files, size_t n, unsigned repeat, bool json, double at_least)
+int cf_speed_run(const char *oracle, const char *const *files, size_t n, unsigned repeat, bool json,
+                 double at_least)
 {
     struct cf_oracle *o = cf_oracle_start(oracle);
     int status = o ? 0 : 5;
@@ -137,7 +144,8 @@ int cf_speed_run(const char *oracle, const char *const *files, size_t n, unsigne
         struct cf_bytes bytes = {0};
         memset(&row, 0, sizeof row);
         row.file = files[i];
-        if (cf_load(files[i], &bytes, NULL, 0) || !measure(o, &bytes, &row, repeat < MAX_REPEAT ? repeat : MAX_REPEAT)) {
+        if (cf_load(files[i], &bytes, NULL, 0) ||
+            !measure(o, &bytes, &row, repeat < MAX_REPEAT ? repeat : MAX_REPEAT)) {
             status = 5;
         } else {
             row.threads = count_threads(&bytes);

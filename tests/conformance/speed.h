@@ -10,4 +10,5 @@
  * ratio of medians is smaller.
  * Returns the status to exit with; 5 when a file or Go's reader fails.
  */
-int cf_speed_run(const char *oracle, const char *const *files, size_t n, unsigned repeat, bool json, double at_least);
+int cf_speed_run(const char *oracle, const char *const *files, size_t n, unsigned repeat, bool json,
+                 double at_least);

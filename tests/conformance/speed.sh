@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: tests/conformance/speed.sh BUILD [--json] [--repeat=N] [--at-least=RATIO] [TRACE...]
 # Our reader beside Go's on the same traces in one run, medians; BUILD is a preset's build folder (build/release).
-# Without traces: records one of 4 and one of 64 Ps (kept in BUILD/conformance). Exit 77: no Go.
+# Without traces: of 4 and of 64 Ps, recorded from a Go program and made up (kept in BUILD/conformance). Exit 77: no Go.
 set -euo pipefail
 
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -27,6 +27,8 @@ if [ ${#traces[@]} -eq 0 ]; then
   build_progs
   "$tools/progs" narrow "$tools/4-threads.trace" 600
   "$tools/progs" wide "$tools/64-threads.trace" 1200
-  traces=("$tools/4-threads.trace" "$tools/64-threads.trace")
+  "$differ" make 126 4 2000000 8 "$tools/4-made-up.trace"
+  "$differ" make 126 64 2000000 8 "$tools/64-made-up.trace"
+  traces=("$tools"/{4-threads,64-threads,4-made-up,64-made-up}.trace)
 fi
 "$differ" speed --go="$tools/verdict" "${options[@]}" "${traces[@]}"

@@ -17,8 +17,12 @@ void cf_synthetic_seed(unsigned which, struct cf_bytes *out, char *name, size_t 
     const struct tg_config c = {
         .seed = 100 + which,
         .header = headers[which & 3],
-        .threads = which >= 16 ? 40 : which & 4 ? 9 : 3,
-        .gs = which >= 16 ? 60 : which & 4 ? 20 : 6,
+        .threads = which >= 16 ? 40
+                   : which & 4 ? 9
+                               : 3,
+        .gs = which >= 16 ? 60
+              : which & 4 ? 20
+                          : 6,
         .events = which >= 16 ? 600 : 150,
         .generations = 3,
         .skew = which & 2 ? 40 : 0,
@@ -28,9 +32,16 @@ void cf_synthetic_seed(unsigned which, struct cf_bytes *out, char *name, size_t 
     make(&c, out);
 }
 
-void cf_synthetic(unsigned header, unsigned threads, unsigned events, unsigned generations, struct cf_bytes *out)
+void cf_synthetic(unsigned header, unsigned threads, unsigned events, unsigned generations,
+                  struct cf_bytes *out)
 {
-    const struct tg_config c = {.seed = 1, .header = header, .threads = threads, .gs = threads * 4,
-                                .events = events / generations, .generations = generations, .skew = 10, .rich = true};
+    const struct tg_config c = {.seed = 1,
+                                .header = header,
+                                .threads = threads,
+                                .gs = threads * 4,
+                                .events = events / generations,
+                                .generations = generations,
+                                .skew = 10,
+                                .rich = true};
     make(&c, out);
 }

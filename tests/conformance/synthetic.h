@@ -8,4 +8,5 @@
 /* Seed number `which`: all headers, few and many threads, plain and with everything in it. */
 void cf_synthetic_seed(unsigned which, struct cf_bytes *out, char *name, size_t name_size);
 /* A long one. */
-void cf_synthetic(unsigned header, unsigned threads, unsigned events, unsigned generations, struct cf_bytes *out);
+void cf_synthetic(unsigned header, unsigned threads, unsigned events, unsigned generations,
+                  struct cf_bytes *out);

@@ -132,6 +132,7 @@ static void there_and_back(const uint8_t *data, size_t size)
         bytes = (struct gt_bytes){.data = binary.data, .size = binary.n};
         must(gt_text_from_binary(&src, &(struct gt_text_out){.write = write_sink, .arg = &again},
                                  &err) == 0);
+        must(again.n == text.n && memcmp(again.data, text.data, text.n) == 0);
     }
     free(text.data);
     free(binary.data);

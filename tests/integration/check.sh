@@ -199,14 +199,16 @@ PY
 
 # INT: what was read is reported, exit 5.
 (
-  exec 3>feed
+  exec 3>feed # waits for the reader
   cat whole.trace >&3
+  : >fed
   exec sleep 30
 ) &
 writer=$!
 "$gauntlet" check feed >out 2>err &
 pid=$!
-sleep 1
+until [ -e fed ]; do sleep 0.05; done
+sleep 0.2
 kill -INT $pid
 got=0
 wait $pid || got=$?

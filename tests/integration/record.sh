@@ -143,8 +143,9 @@ leaves
 echo old >kept.trace
 "$gauntlet" stress yield --scheduler=worksteal --duration=60s --tracer=gen --trace=kept.trace >out 2>err &
 pid=$!
-sleep 0.7
-kill -INT $pid
+until grep -q '^1\.\.1$' out 2>/dev/null || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
+sleep 0.3
+kill -INT $pid || true
 got=0
 wait $pid || got=$?
 if [ $got != 5 ]; then not_ok "interrupted: exit $got, not 5"; fi

@@ -15,15 +15,15 @@ struct memory_trace {
     size_t n, capacity;
     size_t fail_at;    /* bytes after which a write fails; 0: never */
     size_t complete;   /* the last mark */
-    uint32_t marks;    /* generations */
-    uint32_t failures; /* writes that failed */
+    gt_a32 marks;      /* generations. The reader writes while others look */
+    gt_a32 failures;   /* writes that failed, likewise */
 };
 
 static inline int64_t memory_trace_write(void *arg, const void *data, size_t n)
 {
     struct memory_trace *t = arg;
     if (t->fail_at && t->n >= t->fail_at) {
-        t->failures++;
+        gt_add_relaxed(&t->failures, 1u);
         return -ENOSPC;
     }
     if (t->fail_at && n > t->fail_at - t->n)
@@ -43,7 +43,7 @@ static inline void memory_trace_complete(void *arg, uint64_t bytes)
 {
     struct memory_trace *t = arg;
     t->complete = bytes;
-    t->marks++;
+    gt_add_relaxed(&t->marks, 1u);
 }
 
 static inline struct gt_trace_sink memory_trace_sink(struct memory_trace *t)
@@ -56,6 +56,14 @@ static inline void memory_trace_free(struct memory_trace *t)
 {
     free(t->data);
     memset(t, 0, sizeof *t);
+}
+
+/* For the next trace. None runs. */
+static inline void memory_trace_reset(struct memory_trace *t)
+{
+    t->n = t->complete = t->fail_at = 0;
+    gt_store_relaxed(&t->marks, 0u);
+    gt_store_relaxed(&t->failures, 0u);
 }
 
 /* ---- check ----------------------------------------------------------------------------- */

@@ -120,26 +120,33 @@ static void spins_politely(void *arg)
     }
 }
 
+struct interruption {
+    struct gt_runtime *rt;
+    gt_a32 n;
+};
+
 static void *interrupter(void *arg)
 {
-    gt_sleep_ns(20 * GT_NS_PER_MS);
-    R->interrupt(arg);
+    struct interruption *in = arg;
+    do
+        gt_sleep_ns(20 * GT_NS_PER_MS);
+    while (gt_load_relaxed(&in->n) <= 100);
+    R->interrupt(in->rt);
     return NULL;
 }
 
 static void interrupted(int32_t procs)
 {
-    gt_a32 n = {0};
+    struct interruption in = {.rt = runtime_new(procs)};
     pthread_t th;
-    struct gt_runtime *rt = runtime_new(procs);
-    if (pthread_create(&th, NULL, interrupter, rt) != 0)
+    if (pthread_create(&th, NULL, interrupter, &in) != 0)
         bail_out("no thread");
-    int rc = R->run(rt, spins_politely, &n);
+    int rc = R->run(in.rt, spins_politely, &in.n);
     pthread_join(th, NULL);
-    ok(rc == -EINTR && gt_load_relaxed(&n) > 100, "interrupted after %u steps, %d Ps",
-       gt_load_relaxed(&n), procs);
-    ok(R->run(rt, leaves_gs, &n) == 0, "and runs again");
-    R->destroy(rt);
+    ok(rc == -EINTR, "interrupted after %u steps, %d Ps",
+       gt_load_relaxed(&in.n), procs);
+    ok(R->run(in.rt, leaves_gs, &in.n) == 0, "and runs again");
+    R->destroy(in.rt);
 }
 
 /* ---- several runtimes ------------------------------------------------------------------------ */

@@ -121,12 +121,24 @@ static void test_make(void)
 
 /* ---- call ----------------------------------------------------------------------- */
 
-static void called_fn(void *arg)
+static void started_fn(void *arg)
 {
-    gt_fiber_switch_end(&fiber[1]);
     check_start(arg);
     walked = walk_here();
     LEAVE(1);
+}
+
+static void called_fn(void *arg)
+{
+    gt_fiber_switch_end(&fiber[1]);
+    started_fn(arg);
+}
+
+/* Leaves its own frame for good and begins anew at the top. */
+static void starting_fn(void *arg)
+{
+    gt_fiber_switch_end(&fiber[1]);
+    gt_ctx_start_inline(top(1), started_fn, arg);
 }
 
 static void test_call(void)
@@ -134,15 +146,15 @@ static void test_call(void)
     int here;
     seen_misaligned = 99;
     seen_pc0 = 1;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         gt_fiber_reset(&fiber[1]);
         gt_fiber_switch_begin(&main_fiber, &fiber[1], false);
         if (i == 0)
             gt_ctx_call(&main_ctx, top(1), called_fn, &here);
         else
-            gt_ctx_call_inline(&main_ctx, top(1), called_fn, &here);
+            gt_ctx_call_inline(&main_ctx, top(1), i == 1 ? called_fn : starting_fn, &here);
         gt_fiber_switch_end(&main_fiber);
-        const char *how = i == 0 ? "call" : "call_inline";
+        const char *how = i == 0 ? "call" : i == 1 ? "call_inline" : "start_inline";
         ok(seen_arg == &here && seen_misaligned == 0, "%s: argument and alignment", how);
         ok(walked >= 1 && walked <= 2 && seen_fp0 == 0 && seen_pc0 == 0,
            "%s: the walk ends in fn (I2)", how);
@@ -455,7 +467,7 @@ static void test_abandon(void)
 
 int main(void)
 {
-    plan(23);
+    plan(25);
     make_stacks();
     test_make();
     test_call();

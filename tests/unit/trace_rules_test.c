@@ -13,22 +13,28 @@ static const char intro[] =
     "<!-- Made from trace/rules.def by tests/unit/trace_rules_test.c --write. Do not edit. -->\n"
     "# The rules of the checker\n"
     "\n"
-    "`gauntlet check` replays a trace: it puts the events of all threads in one order and keeps the\n"
+    "`gauntlet check` replays a trace: it puts the events of all threads in one order and keeps "
+    "the\n"
     "state of every goroutine (G), processor (P) and thread (M). Where an event contradicts that\n"
-    "state, a rule is broken. Each rule has a *class*, which findings and `--json` name, and an id.\n"
+    "state, a rule is broken. Each rule has a *class*, which findings and `--json` name, and an "
+    "id.\n"
     "\n"
-    "**Tier 1** is what Go's own reader demands: `--rules=go` checks it and nothing else, accepts what\n"
+    "**Tier 1** is what Go's own reader demands: `--rules=go` checks it and nothing else, accepts "
+    "what\n"
     "Go accepts, and names first what Go names. **Tier 2** is what Go's own trace tests demand\n"
-    "beyond that, **tier 3** what Go lets pass although it cannot be true. `--rules=strict` checks\n"
+    "beyond that, **tier 3** what Go lets pass although it cannot be true. `--rules=strict` "
+    "checks\n"
     "all three.\n"
     "\n"
     "Go stops at the first error. This checker reports it as the first and goes on: it makes true\n"
     "what the event implies, forgets what it can no longer know (which G a thread runs, say) and\n"
     "excuses what fails only because of that. One lost event so gives one or two findings.\n"
     "\n"
-    "\"failed-to-advance\" is special. Events with a sequence number wait for their turn; when every\n"
+    "\"failed-to-advance\" is special. Events with a sequence number wait for their turn; when "
+    "every\n"
     "thread waits, one event is missing, doubled or in the wrong place, and no single place is to\n"
-    "blame. The report lists what each thread waits for and which event would free it. The finding\n"
+    "blame. The report lists what each thread waits for and which event would free it. The "
+    "finding\n"
     "itself stands at the earliest one that nothing in the rest of the generation could free.\n";
 
 struct out {
@@ -58,8 +64,9 @@ static void put_cell(struct out *o, const char *text)
 static void put_tier(struct out *o, int tier, const char *title)
 {
     put(o, "\n## Tier %d: %s\n\n", tier, title);
-    put(o, tier == 3 ? "| rule | class | what it means |\n| --- | --- | --- |\n"
-                     : "| rule | class | what it means | Go's words |\n| --- | --- | --- | --- |\n");
+    put(o, tier == 3
+               ? "| rule | class | what it means |\n| --- | --- | --- |\n"
+               : "| rule | class | what it means | Go's words |\n| --- | --- | --- | --- |\n");
     for (int i = 1; i < GT_RULE_COUNT; i++) {
         const struct gt_rule_info *r = gt_rule_info((enum gt_rule)i);
         if (r->tier != tier) {

@@ -221,6 +221,19 @@ static void test_sizes(void)
     free(back.data);
 }
 
+static void test_padding(void)
+{
+    static const char padded[] = "go 1.23 trace\0\0\0\x01\x81\x00\x01\x00\x83\x00\x11\x81\x00";
+    int status;
+    struct gt_text_error err;
+    struct sink s = run(gt_text_from_binary, padded, sizeof padded - 1, &status, &err);
+    is_int(status, 0, "a whole trace with padded numbers");
+    is_str(s.data, "Trace Go1.23\nEventBatch gen=1 m=1 time=0 size=2\nGoDestroy dt=1\n",
+           "is not taken for a torn one");
+    ok(round_trip(s.data, s.n, "padding"), "on the way back either");
+    free(s.data);
+}
+
 static void test_end_of_generation(void)
 {
     static const char text[] =
@@ -442,6 +455,7 @@ int main(void)
     test_every_event();
     test_go_files();
     test_sizes();
+    test_padding();
     test_end_of_generation();
     test_quoting();
     test_bad_texts();

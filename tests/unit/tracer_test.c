@@ -107,7 +107,7 @@ static void headers(void *arg)
     static const uint32_t all[] = {122, 123, 125, 126};
     (void)arg;
     for (int i = 0; i < 4; i++) {
-        trace.n = 0;
+        memory_trace_reset(&trace);
         start(0, all[i]);
         struct gt_coro *c = NULL;
         c = R->coro_new(coro_body, &c);
@@ -140,7 +140,7 @@ static void procs_return(void *arg)
 {
     (void)arg;
     for (int i = 0; i < scale(24); i++) {
-        trace.n = 0;
+        memory_trace_reset(&trace);
         expect(R->set_procs(8) == 0);
         start(i % 3 ? -1 : 0, 0);
         load(6);
@@ -148,7 +148,7 @@ static void procs_return(void *arg)
         load(2);
         stop_and_check("procs that die");
         if (i % 2) {
-            trace.n = 0;
+            memory_trace_reset(&trace);
             start(-1, 126);
             load(2);
             expect(R->set_procs(6) == 0);
@@ -184,7 +184,7 @@ static void many_starters(void *arg)
     R->wg_wait(wg);
     R->wg_free(wg);
     expect(gt_load_relaxed(&started) > 0);
-    trace.n = 0;
+    memory_trace_reset(&trace);
     start(-1, 0); /* and it still works */
     load(2);
     stop_and_check("after many starters");
@@ -195,21 +195,20 @@ static void full_sink(void *arg)
 {
     (void)arg;
     for (size_t at = 1; at < 60000; at = at * 3 + 5) {
-        trace.n = trace.complete = trace.marks = trace.failures = 0;
+        memory_trace_reset(&trace);
         trace.fail_at = at;
         start(0, 126);
-        for (int i = 0; i < 100 && trace.failures == 0; i++)
+        for (int i = 0; i < 100 && gt_load_relaxed(&trace.failures) == 0; i++)
             load(3);
         load(2);
         int rc = R->trace_stop();
-        expect(rc == -ENOSPC || trace.failures == 0);
-        expect(trace.failures <= 1); /* it is not called again */
+        expect(rc == -ENOSPC || gt_load_relaxed(&trace.failures) == 0);
+        expect(gt_load_relaxed(&trace.failures) <= 1); /* it is not called again */
         expect(trace.n <= at);
         if (trace.complete)
             expect(memory_trace_check(&trace, trace.complete, &result) == 0);
-        trace.fail_at = 0;
     }
-    trace.n = 0;
+    memory_trace_reset(&trace);
     start(-1, 0); /* the next trace is whole */
     load(2);
     stop_and_check("after a full sink");
@@ -238,10 +237,10 @@ static void still_gs(void *arg)
     expect(R->go(waits_for_ever_in_the_channel, NULL) == 0);
     expect(R->go(sits_in_a_read, NULL) == 0);
     R->sleep(1000000);
-    trace.n = trace.marks = 0;
+    memory_trace_reset(&trace);
     start(1000000, 123);
     load(3);
-    for (int i = 0; i < 5000 && trace.marks < 3 && tracer == &gt_tracer_gen; i++)
+    for (int i = 0; i < 5000 && gt_load_relaxed(&trace.marks) < 3 && tracer == &gt_tracer_gen; i++)
         R->sleep(1000000); /* the first generation reads the program's debug data */
     wg = mine;
     expect(R->chan_send(chan, NULL) == 0);
@@ -262,7 +261,7 @@ static void still_gs(void *arg)
 static void names(void *arg)
 {
     (void)arg;
-    trace.n = 0;
+    memory_trace_reset(&trace);
     start(-1, 0);
     uint64_t task = R->task_begin(0, "the task's name");
     R->region_begin(task, "the region's name");
@@ -296,7 +295,7 @@ static void foreign_threads(void *arg)
 {
     struct gt_runtime *rt = R->runtime();
     (void)arg;
-    trace.n = 0;
+    memory_trace_reset(&trace);
     start(0, 0);
     for (int i = 0; i < scale(40); i++) {
         pthread_t th[3];
@@ -319,7 +318,7 @@ static void conservation(void *arg)
     struct gt_runtime *rt = R->runtime();
     uint64_t before = tracer->count(rt->tracer_state), in_trace = 0;
     (void)arg;
-    trace.n = trace.marks = 0;
+    memory_trace_reset(&trace);
     start(0, 0);
     load(10);
     stop_and_check("conservation");
@@ -329,13 +328,13 @@ static void conservation(void *arg)
             in_trace += result.stats.by_event[i];
     uint64_t statuses = result.stats.by_event[GT_EV_GO_STATUS];
     expect(written >= in_trace && written <= in_trace + statuses);
-    expect(trace.marks == result.stats.generations);
+    expect(gt_load_relaxed(&trace.marks) == result.stats.generations);
 }
 
 static void last_words(void *arg) /* ends with the trace on */
 {
     (void)arg;
-    trace.n = 0;
+    memory_trace_reset(&trace);
     start(0, 0);
     load(4);
 }
@@ -343,7 +342,7 @@ static void last_words(void *arg) /* ends with the trace on */
 static void first_words(void *arg)
 {
     (void)arg;
-    trace.n = 0;
+    memory_trace_reset(&trace);
     start(0, 125);
     load(4);
     stop_and_check("a trace after a run that ended with one");

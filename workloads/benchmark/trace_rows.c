@@ -430,7 +430,7 @@ static const struct gt_bench_row rows[] = {
     ON_ROW("on-spawn", "on: spawn+join", "one G at a time, likewise", SPAWN, 110, 0),
     ON_ROW("on-syscall", "on: syscall", "enter, getpid, exit, model scanbit, likewise", SYSCALL, 40,
            GT_SYSCALLS_SCANBIT),
-    ON_ROW("on-syscall-status", "on: syscall, st.", "the same under the model status", SYSCALL, 40,
+    ON_ROW("on-sys-status", "on: syscall, st.", "the same under the model status", SYSCALL, 40,
            GT_SYSCALLS_STATUS),
     BYTES_ROW("bytes-yield", "bytes, yield", "of the whole trace, an event, 100,000 yields", YIELD),
     BYTES_ROW("bytes-pingpong", "bytes, ping-pong", "the same, 100,000 round trips", PINGPONG),

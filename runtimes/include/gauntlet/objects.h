@@ -50,10 +50,10 @@ struct gt_task {
  */
 static inline void gt_task_prefetch(const struct gt_task *t)
 {
-    const char *line = (const char *)t;
-    __builtin_prefetch(line - 64, 1);
-    __builtin_prefetch(line, 1);
-    __builtin_prefetch(line + 64, 1);
+    uintptr_t line = (uintptr_t)t; /* a number: NULL less a line is no pointer */
+    __builtin_prefetch((const void *)(line - 64), 1);
+    __builtin_prefetch((const void *)line, 1);
+    __builtin_prefetch((const void *)(line + 64), 1);
 }
 
 /* A P as plugins see it. */

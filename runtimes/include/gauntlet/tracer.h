@@ -176,8 +176,9 @@ struct gt_tracer_ops {
     /* When: trace_start. Context: on a G, may block. Return: 0, -EBUSY, -ENOTSUP. */
     int (*start)(void *t, const struct gt_trace_options *o);
     int (*stop)(void *t);
-    /* Optional. When: a run ended with the trace on; no M runs, the Gs of the tracer's own
-     * are gone. It forgets the trace; the next start begins anew. */
+    /* Optional. When: a run has ended, with the trace off, on, or in the middle of a start or
+     * stop; no M runs, the Gs of the tracer's own are gone. It forgets the trace; the next
+     * start begins anew. */
     void (*run_ended)(void *t);
     /* When: someone asks for a new generation. Required with GT_TRACER_GENERATIONS. */
     int (*advance)(void *t);

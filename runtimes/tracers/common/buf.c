@@ -43,6 +43,29 @@ static struct gt_tbuf *take_free(struct gt_tpool *p)
     return b;
 }
 
+/* Lock held. */
+static void list_made(struct gt_tpool *p, struct gt_tbuf *b)
+{
+    b->made_prev = NULL;
+    b->made_next = p->made_list;
+    if (b->made_next)
+        b->made_next->made_prev = b;
+    p->made_list = b;
+    p->made++;
+}
+
+/* Lock held. */
+static void unlist_made(struct gt_tpool *p, struct gt_tbuf *b)
+{
+    if (b->made_next)
+        b->made_next->made_prev = b->made_prev;
+    if (b->made_prev)
+        b->made_prev->made_next = b->made_next;
+    else
+        p->made_list = b->made_next;
+    p->made--;
+}
+
 void gt_tpool_trim(struct gt_tpool *p, uint64_t keep)
 {
     for (;;) {
@@ -52,15 +75,16 @@ void gt_tpool_trim(struct gt_tpool *p, uint64_t keep)
         struct gt_tbuf *b = enough ? NULL : take_free(p);
         if (!b)
             return;
-        p->os->unmap_pages(b, sizeof *b);
         gt_spin_lock(&p->lock);
-        p->made--;
+        unlist_made(p, b);
         gt_spin_unlock(&p->lock);
+        p->os->unmap_pages(b, sizeof *b);
     }
 }
 
 void gt_tpool_fini(struct gt_tpool *p)
 {
+    gt_tpool_recall(p);
     gt_tpool_trim(p, 0);
 }
 
@@ -70,8 +94,10 @@ struct gt_tbuf *gt_tpool_get(struct gt_tpool *p)
     if (b)
         return b;
     b = p->os->map_pages(sizeof *b);
+    if (!b)
+        return NULL;
     gt_spin_lock(&p->lock);
-    p->made += b != NULL;
+    list_made(p, b);
     gt_spin_unlock(&p->lock);
     return b;
 }
@@ -83,6 +109,14 @@ void gt_tpool_put(struct gt_tpool *p, struct gt_tbuf *b)
     p->free = b;
     p->n_free++;
     gt_spin_unlock(&p->lock);
+}
+
+void gt_tpool_recall(struct gt_tpool *p)
+{
+    p->free = NULL;
+    p->n_free = 0;
+    for (struct gt_tbuf *b = p->made_list; b; b = b->made_next)
+        gt_tpool_put(p, b);
 }
 
 /* ---- batch ---------------------------------------------------------------------------------- */

@@ -23,10 +23,11 @@
 
 struct gt_tbuf {
     struct gt_tbuf *next;
+    struct gt_tbuf *made_next, *made_prev; /* Guarded by: the pool's lock */
     uint64_t gen;      /* number of the generation */
     uint32_t pos;      /* bytes of data used */
     uint32_t length_at; /* where the length of the batch that is open goes */
-    uint8_t data[GT_TBUF_BYTES - 24];
+    uint8_t data[GT_TBUF_BYTES - 40];
 };
 
 struct gt_tbuf_queue {
@@ -37,7 +38,7 @@ struct gt_tpool {
     const struct gt_os *os;
     struct gt_spin lock;
     /* Guarded by: lock */
-    struct gt_tbuf *free;
+    struct gt_tbuf *free, *made_list;
     uint64_t made, n_free;
 };
 
@@ -57,10 +58,12 @@ static inline __attribute__((always_inline)) uint64_t gt_tclock_now(const struct
 }
 
 void gt_tpool_init(struct gt_tpool *p, const struct gt_os *os);
-void gt_tpool_fini(struct gt_tpool *p); /* gives back what is free */
+void gt_tpool_fini(struct gt_tpool *p);
 /* NULL: no memory. Any context, also in sections. */
 struct gt_tbuf *gt_tpool_get(struct gt_tpool *p);
 void gt_tpool_put(struct gt_tpool *p, struct gt_tbuf *b);
+/* Takes all back: their users are gone. The caller forgets what it still points to. */
+void gt_tpool_recall(struct gt_tpool *p);
 /* Gives all but `keep` free buffers back to the kernel. Outside sections. */
 void gt_tpool_trim(struct gt_tpool *p, uint64_t keep);
 

@@ -42,6 +42,11 @@ static inline unsigned gt_gen_slot2(uint64_t w)
 {
     return (unsigned)(w >> 2) & 1u;
 }
+/* Of a generation known by its number only. */
+static inline unsigned gt_gen_slot2_of(uint64_t number)
+{
+    return (unsigned)number & 1u;
+}
 /* The one after w; after GT_GEN_OFF the first. Neither pattern is broken by the end of
  * numbers: 62 bits last. */
 static inline uint64_t gt_gen_next(uint64_t w)

@@ -2,6 +2,7 @@
 /* Stack and string tables of one generation: see tables.h. */
 #include "tracers/common/tables.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -179,6 +180,8 @@ static struct gt_tbuf *room(const struct gt_table_out *o, struct gt_tbuf **b, ui
     if (*b) {
         gt_tbuf_begin(*b, o->gen, GT_WIRE_NO_M, gt_tclock_now(o->clock));
         (*b)->data[(*b)->pos++] = kind;
+    } else {
+        o->fail(o->arg, ENOMEM);
     }
     return *b;
 }
@@ -285,8 +288,6 @@ void gt_string_tab_end(struct gt_string_tab *t)
 
 void gt_string_tab_forget(struct gt_string_tab *t)
 {
-    if (t->buf)
-        gt_tpool_put(t->out.pool, t->buf);
     t->buf = NULL;
     clear(t);
 }
@@ -352,6 +353,8 @@ void gt_stack_tab_dump(struct gt_stack_tab *t, struct gt_string_tab *st,
                        const struct gt_table_out *out, const struct gt_tracer_host *h)
 {
     struct dump *d = h->alloc(h, sizeof *d);
+    if (!d)
+        out->fail(out->arg, ENOMEM);
     for (uint32_t i = 0; d && i < GT_STACK_BUCKETS; i++) {
         struct gt_stack_node *s = gt_load_acquire(&t->bucket[i].first); /* pair: stack-node */
         d->st = st;

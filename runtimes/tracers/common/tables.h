@@ -65,12 +65,14 @@ static inline uint32_t gt_stack_cache_index(const struct gt_stack_iter *it)
     return (uint32_t)((it->fp >> 4 ^ it->pc >> 1 ^ it->pc >> 6) % GT_STACK_CACHE);
 }
 
-/* What a finished batch of the tables is handed to. */
+/* What a finished batch of the tables is handed to. What finds no memory is left out, and
+ * `fail` is told: events that name it then stand in a trace that is known to be cut short. */
 struct gt_table_out {
     struct gt_tpool *pool;
     struct gt_tclock *clock;
     uint64_t gen;
     void (*push)(void *arg, struct gt_tbuf *b);
+    void (*fail)(void *arg, int error);
     void *arg;
 };
 
@@ -105,7 +107,7 @@ uint64_t gt_string_put_new(struct gt_string_tab *t, const char *s);
 /* The generation ends: what is left is pushed, the table is empty again. I3. */
 void gt_string_tab_end(struct gt_string_tab *t);
 
-/* Empty again, nothing written: a run ended with the trace on. I3. */
+/* Empty again, nothing written: a run has ended, buffers are being recalled. I3. */
 void gt_stack_tab_forget(struct gt_stack_tab *t);
 void gt_string_tab_forget(struct gt_string_tab *t);
 

@@ -63,14 +63,13 @@ static void look_at_g(struct gt_task *g, void *arg)
     gt_slots_clean_next(&wg->s, p->w);
     if (gt_slots_traced(&wg->s, p->w) || !room_for_one(t) || !t->host->suspend_g(t->host, g, &v))
         return;
-    if (!wg->unborn)
-        t->recs[t->n_recs++] = (struct gen_rec){
-            .g = g,
-            .id = g->id,
-            .tid = v.tid < 0 ? GT_WIRE_NO_M : (uint64_t)v.tid,
-            .status = gt_wiremap_g(v.status, v.reason),
-            .stack = t->header >= 123 ? gen_stack_of(t, g, p->w) : 0,
-        };
+    t->recs[t->n_recs++] = (struct gen_rec){
+        .g = g,
+        .id = g->id,
+        .tid = v.tid < 0 ? GT_WIRE_NO_M : (uint64_t)v.tid,
+        .status = gt_wiremap_g(v.status, v.reason),
+        .stack = t->header >= 123 ? gen_stack_of(t, g, p->w) : 0,
+    };
     t->host->resume_g(t->host, g);
 }
 
@@ -91,7 +90,8 @@ static void write_g_statuses(struct gen *t, uint64_t w)
     uint64_t last = 0;
     for (size_t i = 0; i < t->n_recs; i++) {
         struct gen_rec *r = &t->recs[i];
-        if (gt_slots_traced(&((struct gt_wire_g *)r->g->trace)->s, w))
+        const struct gt_wire_g *wg = r->g->trace;
+        if (gt_slots_traced(&wg->s, w) || gt_wire_g_unborn(wg, t->trace, w))
             continue;
         if (!b || gt_tbuf_left(b) < GT_EV_MAX_BYTES) {
             if (b)
@@ -218,8 +218,8 @@ static void wait_until_read(struct gen *t, uint64_t w)
     gt_spin_lock(&t->lock);
     bool left = t->full[gt_gen_slot2(w)].head != NULL;
     gt_spin_unlock(&t->lock);
-    if (left)
-        t->host->violation(t->host, 3, "buffers of a generation left after it was read");
+    if (left || gt_load_relaxed(&t->reading) <= gt_gen_number(w))
+        t->host->violation(t->host, 3, "an advance returns before its generation was read");
 #endif
 }
 

@@ -50,6 +50,7 @@ struct gen {
     struct gt_tclock clock;
     bool asym;
     uint32_t header;
+    uint64_t trace; /* number of its first generation */
     gt_a64 gc_seq;
 
     /* The source of truth: 0 off, else the generation (slots.h). Written by: start, advance. */

@@ -48,6 +48,7 @@ static void forget_syscall(struct gt_proc *p, bool alive, void *arg)
 static void prepare(struct gen *t, const struct gt_trace_options *o, uint64_t first)
 {
     t->header = o->header ? o->header : 123;
+    t->trace = gt_gen_number(first);
     t->period_ns = o->period_ns < 0 ? PERIOD_NS : o->period_ns;
     t->has_sink = o->sink && o->sink->write;
     if (t->has_sink)
@@ -182,7 +183,7 @@ int gen_op_advance(void *tv)
     return 0;
 }
 
-/* ---- a run that ended with the trace on ------------------------------------------------------------ */
+/* ---- the end of a run ------------------------------------------------------------------------------ */
 static void forget_g(struct gt_task *g, void *arg)
 {
     (void)arg;
@@ -197,7 +198,18 @@ static void forget_p(struct gt_proc *p, bool alive, void *arg)
     ((struct gt_wire_p *)p->trace)->syscall_m = GT_WIRE_NO_M;
 }
 
-/* No M runs, the reader and the advancer are gone without a word. */
+static void forget_m(struct gt_mach *m, void *arg)
+{
+    (void)arg;
+    gen_m_of(m)->buf[0] = gen_m_of(m)->buf[1] = NULL;
+}
+
+/*
+ * No M runs; the reader, the advancer and whoever was in start or stop are gone without a
+ * word, whatever they held. The M of the thread in run() is still there and may have
+ * written (it makes the G that ends an interrupted run): its buffer must not come out of
+ * its m_dies into the next trace.
+ */
 void gen_run_ended(void *tv)
 {
     struct gen *t = tv;
@@ -208,12 +220,19 @@ void gen_run_ended(void *tv)
     if (w != GT_GEN_OFF)
         t->last_generation = w;
     gt_store_relaxed(&t->generation, GT_GEN_OFF);
+    h->sched_lock(h);
+    h->each_m(h, forget_m, NULL);
+    h->sched_unlock(h);
     for (int i = 0; i < 2; i++) {
-        for (struct gt_tbuf *b; (b = gt_tqueue_pop(&t->full[i])) != NULL;)
-            gt_tpool_put(&t->pool, b);
+        t->full[i] = (struct gt_tbuf_queue){0};
         gt_stack_tab_forget(&t->stacks[i]);
         gt_string_tab_forget(&t->strings[i]);
+#if GT_ORACLE
+        gt_store_relaxed(&t->buffers_out[i], 0u);
+#endif
     }
+    gt_tpool_recall(&t->pool);
+    gt_tpool_trim(&t->pool, KEEP_BUFFERS);
     for (size_t i = 0; i < sizeof ones / sizeof *ones; i++)
         h->sema_reset(h, ones[i], 1);
     for (size_t i = 0; i < sizeof zeros / sizeof *zeros; i++)

@@ -80,7 +80,7 @@ static enum found look(struct gen *t, struct gt_tbuf **b, bool *last)
     uint64_t reading = gt_load_relaxed(&t->reading);
     gt_store_relaxed(&t->work, 0u);
     gt_spin_lock(&t->lock);
-    *b = gt_tqueue_pop(&t->full[reading & 1u]);
+    *b = gt_tqueue_pop(&t->full[gt_gen_slot2_of(reading)]);
     bool complete = gt_load_acquire(&t->flushed) == reading; /* pair: flushed */
     *last = complete && t->shutdown;
     gt_spin_unlock(&t->lock);
@@ -115,7 +115,7 @@ void gen_reader(void *tv)
             uint64_t n = gt_load_relaxed(&t->reading);
             end_of_generation(t);
             gt_store_relaxed(&t->reading, n + 1);
-            h->sema_release(h, t->done[n & 1u]); /* I2 */
+            h->sema_release(h, t->done[gt_gen_slot2_of(n)]); /* I2 */
         }
     }
     h->sema_release(h, t->reader_gone);

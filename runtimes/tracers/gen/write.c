@@ -9,7 +9,7 @@
 void gen_push_locked(struct gen *t, struct gt_tbuf *b)
 {
     t->queued_bytes += b->pos;
-    gt_tqueue_push(&t->full[b->gen & 1u], b);
+    gt_tqueue_push(&t->full[gt_gen_slot2_of(b->gen)], b);
 }
 
 void gen_push(struct gen *t, struct gt_tbuf *b)
@@ -156,9 +156,19 @@ static void table_push(void *arg, struct gt_tbuf *b)
     gen_wake_reader(t);
 }
 
+static void table_fail(void *arg, int error)
+{
+    gen_fail(arg, error);
+}
+
 static struct gt_table_out table_out(struct gen *t, uint64_t w)
 {
-    return (struct gt_table_out){&t->pool, &t->clock, gt_gen_number(w), table_push, t};
+    return (struct gt_table_out){.pool = &t->pool,
+                                 .clock = &t->clock,
+                                 .gen = gt_gen_number(w),
+                                 .push = table_push,
+                                 .fail = table_fail,
+                                 .arg = t};
 }
 
 /* Before anybody writes in w. */
@@ -244,10 +254,8 @@ static void gen_p_born(void *tv, struct gt_proc *p)
 
 static void gen_g_born(void *tv, struct gt_task *g)
 {
-    struct gt_wire_g *wg = g->trace;
     (void)tv;
-    gt_slots_reborn(&wg->s);
-    wg->unborn = false;
+    gt_wire_g_reborn(g->trace);
 }
 
 static void free_semas(struct gen *t)
