@@ -331,6 +331,9 @@ struct gt_runtime {
 
     GT_APTR(struct gt_symbols) symbols; /* symbols.c, NULL until first needed */
     GT_APTR(struct gt_g) reader; /* parked trace reader */
+    gt_a32 reader_due;           /* it has been woken: a hint for the short way to the next G */
+    gt_ai64 alarm_at;            /* when sysmon releases alarm, 0: not at all */
+    GT_APTR(struct gt_sema) alarm;
     gt_a64 task_ids;
 
     bool sched_ready, tracer_ready, signals_ready; /* for destroy */

@@ -320,7 +320,8 @@ static uint32_t symbolise_entry(const struct gt_tracer_host *h, uintptr_t pc, st
 
 static void wake_reader(const struct gt_tracer_host *h)
 {
-    /* Busy Ps poll reader_wanted on each search; an M in the poller is called back. */
+    /* Busy Ps look at the hint on each search; an M in the poller is called back. */
+    gt_store_relaxed(&h->rt->reader_due, 1u);
     if (gt_load_relaxed(&h->rt->idle_ps) != 0) {
         gt_netpoll_break(h->rt);
         gt_note_wake(&h->rt->sysmon_note);
@@ -343,6 +344,8 @@ static bool publish_reader(struct gt_g *g, void *arg)
 {
     struct gt_runtime *rt = arg;
     gt_store_release(&rt->reader, g); /* pair: reader */
+    if (rt->tracer->reader_wanted(rt->tracer_state)) /* woken since it last looked */
+        gt_store_relaxed(&rt->reader_due, 1u);
     return true;
 }
 
@@ -378,6 +381,17 @@ static void sema_reset(const struct gt_tracer_host *h, struct gt_sema *s, uint32
 {
     (void)h;
     gt_sema_reset(s, count);
+}
+
+/* A store of the time last: whoever sees it sees the semaphore. */
+static void alarm(const struct gt_tracer_host *h, struct gt_sema *s, int64_t when)
+{
+    struct gt_runtime *rt = h->rt;
+    gt_store_relaxed(&rt->alarm, s);
+    gt_store_release(&rt->alarm_at, when); /* pair: alarm */
+    gt_lock(&rt->sched_lock);
+    gt_sysmon_wake(rt); /* it may sleep longer than that */
+    gt_unlock(&rt->sched_lock);
 }
 
 static void trace_warn(const struct gt_tracer_host *h, const char *line)
@@ -469,6 +483,7 @@ void gt_host_init(struct gt_runtime *rt)
         .sema_reset = sema_reset,
         .syscall_enter = gt_syscall_enter,
         .syscall_exit = gt_syscall_exit,
+        .alarm = alarm,
         .warn = trace_warn,
         .violation = trace_violation,
     };

@@ -79,6 +79,7 @@ static bool ready_reader(struct gt_m *m)
     if (gt_likely(gt_load_relaxed(&rt->reader) == NULL) || !rt->tracer->reader_wanted ||
         !rt->tracer->reader_wanted(rt->tracer_state))
         return false;
+    gt_store_relaxed(&rt->reader_due, 0u); /* before it looks: what comes now sets it again */
     struct gt_g *g = gt_swap_acquire(&rt->reader, NULL); /* pair: reader */
     if (!g)
         return false;

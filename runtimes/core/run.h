@@ -168,7 +168,8 @@ GT_NORETURN GT_HOT void gt_next(struct gt_m *m)
     struct gt_p *p = gt_m_p(m);
     bool inherit;
     if (gt_likely(gt_load_relaxed(&p->preempt) == 0 && m->lockedg == NULL &&
-                  gt_load_relaxed(&p->timer_next) == 0 && gt_load_relaxed(&m->rt->reader) == NULL)) {
+                  gt_load_relaxed(&p->timer_next) == 0 &&
+                  gt_load_relaxed(&m->rt->reader_due) == 0)) {
         struct gt_g *g = gt_pick(m, GT_PICK_QUEUES, &inherit);
         if (gt_likely(g && g->lockedm == NULL))
             gt_run(m, g, inherit);

@@ -460,6 +460,8 @@ static void reset_after_run(struct gt_runtime *rt)
     gt_store_relaxed(&rt->poll_waiters, 0);
     gt_store_relaxed(&rt->last_poll, gt_nanotime());
     gt_store_relaxed(&rt->reader, NULL);
+    gt_store_relaxed(&rt->reader_due, 0u);
+    gt_store_relaxed(&rt->alarm_at, 0);
     gt_store_relaxed(&rt->trace_on, 0u);
     if (rt->tracer->run_ended) /* also when the trace is off: a G may have been in start or stop */
         rt->tracer->run_ended(rt->tracer_state);

@@ -4,19 +4,20 @@
  *
  * Each round it takes Ps out of long system calls, asks long runners to give way, polls
  * the network when nobody has for 10 ms, starts an M when work, a due timer or a failed
- * thread start left an idle P beside it, and names Gs that make no runtime call.
+ * thread start left an idle P beside it, names Gs that make no runtime call, and rings the
+ * alarm of a tracer.
  *
  * Invariants:
  *   I1 sysmon_lock is held over a round: a tracer that starts takes it to keep sysmon's
  *      events out (it writes them without a P).
  *   I2 A P taken from a system call is handed on after its section has ended (C5).
  *   I3 With every P idle or stopped sysmon sleeps without a timeout, unless a timer, a file
- *      that nobody polls, a reader or a stop that drags on may need it;
+ *      that nobody polls, a reader, an alarm or a stop that drags on may need it;
  *      whoever takes an idle P wakes it.
  * Progress: sleeps 20 us while there is something to do; after 50 idle rounds twice as
  * long each time, up to 10 ms.
  */
-#include "core/core.h"
+#include "core/sync.h"
 
 #define SLEEP_MIN (20 * GT_NS_PER_US)
 #define SLEEP_MAX (10 * GT_NS_PER_MS)
@@ -151,6 +152,25 @@ static void start_what_was_missed(struct gt_runtime *rt, int64_t now)
         gt_m_start(rt, NULL, false);
 }
 
+/* ---- the alarm of a tracer ------------------------------------------------------------ */
+static void ring(struct gt_runtime *rt, int64_t now)
+{
+    int64_t at = gt_load_acquire(&rt->alarm_at); /* pair: alarm */
+    if (at != 0 && at <= now && gt_cas_acq_rel(&rt->alarm_at, &at, 0)) /* pair: alarm */
+        gt_sema_release(gt_load_relaxed(&rt->alarm));
+}
+
+/* Of a sleep of `ns`, < 0 for ever, what an alarm leaves. */
+static int64_t until_alarm(struct gt_runtime *rt, int64_t ns)
+{
+    int64_t at = gt_load_relaxed(&rt->alarm_at);
+    if (at == 0)
+        return ns;
+    int64_t left = at - gt_nanotime();
+    left = left > SLEEP_MIN ? left : SLEEP_MIN;
+    return ns < 0 || left < ns ? left : ns;
+}
+
 static bool nothing_runs(struct gt_runtime *rt)
 {
     return gt_load_relaxed(&rt->stopping) != 0 ||
@@ -179,7 +199,7 @@ static void sleep_deeply(struct gt_runtime *rt)
     bool reader = gt_load_relaxed(&rt->reader) != NULL;
     if (wait < 0 && (stop_going_on || polled_by_nobody || reader))
         wait = SLICE; /* to name who delays the stop; to poll in the place of an M */
-    gt_note_sleep(&rt->sysmon_note, wait);
+    gt_note_sleep(&rt->sysmon_note, until_alarm(rt, wait));
     gt_lock(&rt->sched_lock);
     rt->sysmon_waits = false;
     gt_note_clear(&rt->sysmon_note);
@@ -193,6 +213,7 @@ static void round_of(struct gt_m *m, uint32_t *idle)
     int64_t now = gt_nanotime();
     poll_if_nobody_does(m, now);
     start_what_was_missed(rt, now);
+    ring(rt, now);
     *idle = retake(m, now) ? 0 : *idle + 1;
     gt_unlock(&rt->sysmon_lock);
 }
@@ -210,7 +231,7 @@ void gt_sysmon_main(void *arg)
             delay = SLEEP_MIN;
         else if (idle > 50 && delay < SLEEP_MAX)
             delay = delay * 2 < SLEEP_MAX ? delay * 2 : SLEEP_MAX;
-        gt_sleep_ns(delay);
+        gt_sleep_ns(until_alarm(rt, delay));
         if (nothing_runs(rt)) {
             sleep_deeply(rt);
             idle = 0;

@@ -41,6 +41,7 @@ struct locked {
     struct gt_tclock clock;
     bool asym;
     uint32_t header;
+    bool raw_stacks;
     uint64_t trace; /* number of its one generation */
     gt_a64 gc_seq;
     gt_a64 generation; /* 0 off, else the number of this trace (slots.h) */
@@ -318,6 +319,7 @@ static void count_p(struct gt_proc *p, bool alive, void *arg)
 static void prepare(struct locked *t, const struct gt_trace_options *o)
 {
     t->header = o->header ? o->header : 123;
+    t->raw_stacks = o->raw_stacks;
     t->out.there = o->sink && o->sink->write;
     if (t->out.there)
         t->out.sink = *o->sink;
@@ -455,7 +457,7 @@ static void clean_p(struct gt_proc *p, bool alive, void *arg)
 static void write_tables(struct locked *t, uint64_t w)
 {
     struct gt_table_out out = table_out(t, w);
-    gt_stack_tab_dump(&t->stacks, &t->strings, &out, t->host);
+    gt_stack_tab_dump(&t->stacks, &t->strings, &out, t->host, t->raw_stacks);
     gt_string_tab_end(&t->strings);
 }
 

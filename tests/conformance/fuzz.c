@@ -24,8 +24,7 @@
 #define MAX_SEED_BYTES ((size_t)40 << 10) /* a longer seed is cut down to whole generations */
 #define MAX_KEPT 12
 #define MAX_DIFFERENCES 4096
-#define ASK_AGAIN                                                                                  \
-    40 /* times; a walk over a Go map of two entries that matter then shows both orders */
+#define ASK_AGAIN 500 /* a small Go map begins with its second entry once in eight times */
 
 struct seed {
     struct cf_bytes bytes;
@@ -243,12 +242,15 @@ static struct pair *pair_of(struct run *r, const struct cf_verdict *ours,
     return &r->pairs[r->n_pairs++];
 }
 
-/* Go's reader looks at a table whose ids are far apart in the order of a Go map, which is another each time: a trace
- * with two errors there has no verdict of its own. The proof is that Go's reader contradicts itself. */
+/* Go's reader looks at the stacks, where their ids are far apart, in the order of a Go map, which is another each
+ * time: a trace with two errors there (rule T4) has no verdict of its own. The proof is that Go's
+ * reader contradicts itself. */
 static bool go_is_undecided(struct run *r, const struct cf_verdict *ours,
                             const struct cf_verdict *go)
 {
-    for (unsigned i = 0; i < ASK_AGAIN && !ours->accepted && !go->accepted; i++) {
+    if (strcmp(gt_rule_info(ours->rule)->id, "T4") || strcmp(gt_rule_info(go->rule)->id, "T4"))
+        return false;
+    for (unsigned i = 0; i < ASK_AGAIN; i++) {
         struct cf_verdict again;
         if (cf_oracle_verdict(r->oracle, last.bytes.data, last.bytes.size, &again) &&
             cf_same(ours, &again))

@@ -220,6 +220,7 @@ static bool cell_at(const struct matrix *m, size_t i, struct cell *c)
     c->run.config.tracer = t.tracer;
     c->run.config.procs = PROCS;
     c->trace.period_ns = t.period_ns;
+    c->trace.raw_stacks = t.period_ns == 0; /* as many generations as can be */
     snprintf(c->name, sizeof c->name, "%s/%s/%s/%s/%s", c->run.workload->head.name,
              c->run.config.scheduler->head.name,
              c->run.config.syscalls == GT_SYSCALLS_STATUS ? "status" : "scanbit",

@@ -5,6 +5,7 @@
  * without its fix. Where a race needs an M to stand still at one place, the scene's tracer is
  * gen with an acquire that is slow there.
  */
+#include <pthread.h>
 #include <unistd.h>
 
 #include "in_runtime.h"
@@ -295,12 +296,14 @@ static void no_memory(int32_t procs)
 /* ---- a thief that is slow -------------------------------------------------------------------- */
 static struct gt_tracer_ops slow;
 
-/* Between acquire and the swap of a P's status: M without a P, a thief or one that returns. */
+/* Between acquire and the change of a status, by an M without a P: a thief, one that returns
+ * from a system call, a thread that calls in. With the trace on, or just not yet on. */
+static bool slow_when_on;
 static gt_tok slow_acquire(void *t, struct gt_mach *m)
 {
     gt_tok tok = gt_tracer_gen.acquire(t, m);
-    if (gt_tok_on(tok) && m->p == NULL)
-        usleep(1500);
+    if (gt_tok_on(tok) == slow_when_on && m->p == NULL)
+        usleep(slow_when_on ? 1500 : 4000);
     return tok;
 }
 
@@ -308,11 +311,52 @@ static gt_tok slow_acquire(void *t, struct gt_mach *m)
 static void old_section_steals(void *arg)
 {
     (void)arg;
-    for (int i = 0; i < scale(16); i++) {
+    slow_when_on = true;
+    for (int i = 0; i < scale(8); i++) {
         start(0, 0);
         many_short_calls(6, 25000000);
         stop_and_check();
     }
+}
+
+static void called_back(void *arg)
+{
+    (void)arg;
+}
+
+static void *calls_in(void *rt)
+{
+    while (gt_load_relaxed(&enough) == 0) {
+        expect(R->callback(rt, called_back, NULL) == 0);
+        usleep(300);
+    }
+    return NULL;
+}
+
+/* A trace began, and ended a generation, between a thread's look whether there is one and the
+ * change of its G. The hint is on all the time, as it may be, so that acquire is called. */
+static void thread_calls_in_as_it_starts(void *arg)
+{
+    struct gt_runtime *rt = arg;
+    pthread_t th[4];
+    slow_when_on = false;
+    gt_store_relaxed(&enough, 0u);
+    R->expect_callbacks(rt, 4);
+    for (int i = 0; i < 4; i++)
+        expect(pthread_create(&th[i], NULL, calls_in, rt) == 0);
+    for (int i = 0; i < scale(8); i++) {
+        gt_store_relaxed(&rt->trace_on, 1u);
+        R->sleep(3000000);
+        start(0, 0);
+        R->sleep(12000000);
+        stop_and_check();
+    }
+    gt_store_relaxed(&enough, 1u);
+    R->syscall_enter_blocking();
+    for (int i = 0; i < 4; i++)
+        pthread_join(th[i], NULL);
+    R->syscall_exit();
+    R->expect_callbacks(rt, -4);
 }
 
 /* ---- all ---------------------------------------------------------------------------------------- */
@@ -325,7 +369,7 @@ static void scene(gt_fn fn, int32_t procs, const char *what)
 int main(void)
 {
     static const struct gt_tracer_ops *const tracers[] = {&gt_tracer_gen, &gt_tracer_locked};
-    plan(2 * 6 + 2);
+    plan(2 * 6 + 2 * 2);
     for (int t = 0; t < 2; t++) {
         tracer = tracers[t];
         model = GT_SYSCALLS_SCANBIT;
@@ -342,6 +386,8 @@ int main(void)
     for (int m = 0; m < 2; m++) {
         model = m ? GT_SYSCALLS_STATUS : GT_SYSCALLS_SCANBIT;
         scene(old_section_steals, 4, m ? "a slow thief, status" : "a slow thief, scanbit");
+        scene(thread_calls_in_as_it_starts, 4, m ? "a thread that calls in as a trace starts, status"
+                                                 : "a thread that calls in as a trace starts, scanbit");
     }
     memory_trace_free(&trace);
     return done_testing();

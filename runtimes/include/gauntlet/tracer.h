@@ -47,6 +47,9 @@ struct gt_trace_options {
     const struct gt_trace_sink *sink; /* NULL: discard */
     int64_t period_ns;                /* generation: 0 continuously, < 0 tracer's default */
     uint32_t header;                  /* 122, 123, 125, 126; 0: default */
+    /* Stacks hold addresses instead of functions, files and lines: no debug data is read, so
+     * that a generation ends as soon as it can. For runs that want many generations. */
+    bool raw_stacks;
 };
 
 /* Why a proc_steal is written. */
@@ -150,6 +153,10 @@ struct gt_tracer_host {
     bool (*sema_acquire)(const struct gt_tracer_host *h, struct gt_sema *s, int64_t timeout_ns);
     void (*sema_release)(const struct gt_tracer_host *h, struct gt_sema *s);
     void (*sema_reset)(const struct gt_tracer_host *h, struct gt_sema *s, uint32_t count);
+    /* The runtime's monitor releases s at `when` (os->nanotime) or up to 10 ms later, once; 0:
+     * never mind. One alarm a runtime. Unlike a timeout it costs the Ps nothing: a timer
+     * makes each search for the next G read the clock. From a G, outside sections. */
+    void (*alarm)(const struct gt_tracer_host *h, struct gt_sema *s, int64_t when);
     /* Round a call that may block, as a G of user code would: its P may be taken. */
     void (*syscall_enter)(void);
     void (*syscall_exit)(void);

@@ -297,6 +297,7 @@ struct dump {
     struct gt_string_tab *st;
     const struct gt_table_out *out;
     const struct gt_tracer_host *h;
+    bool raw;
     struct gt_tbuf *buf;
     struct gt_symbol frames[GT_STACK_FRAMES];
 };
@@ -304,7 +305,7 @@ struct dump {
 /* Logical frames of one address; one "0x..." where nothing is known. */
 static uint32_t expand(struct dump *d, uintptr_t pc, struct gt_symbol *out, uint32_t n)
 {
-    uint32_t k = d->h->symbolise(d->h, pc, out, n);
+    uint32_t k = d->raw ? 0 : d->h->symbolise(d->h, pc, out, n);
     if (k == 0 && n > 0) {
         out[0] = (struct gt_symbol){.pc = pc};
         k = 1;
@@ -325,6 +326,12 @@ static uint8_t *put_frame(struct dump *d, uint8_t *p, const struct gt_symbol *f)
     return gt_put_frame(p, f->pc, func_id, file_id, f->line ? f->line : 1);
 }
 
+/* The frame that every G begins with says nothing; viewers name a G by its outermost one. */
+static bool is_trampoline(const struct gt_symbol *f)
+{
+    return f->func && strcmp(f->func, "gt_g_start_entry") == 0;
+}
+
 static void dump_stack(struct dump *d, const struct gt_stack_node *s)
 {
     uint32_t n = 0;
@@ -332,6 +339,8 @@ static void dump_stack(struct dump *d, const struct gt_stack_node *s)
         uint32_t most = GT_STACK_FRAMES - n < SYMBOLS_MOST ? GT_STACK_FRAMES - n : SYMBOLS_MOST;
         n += expand(d, s->pc[i], d->frames + n, most);
     }
+    if (n > 1 && is_trampoline(&d->frames[n - 1]))
+        n--;
     struct gt_tbuf *b = room(d->out, &d->buf, 32u + n * GT_FRAME_MAX_BYTES, GT_EV_STACKS);
     if (!b)
         return;
@@ -350,7 +359,7 @@ void gt_stack_tab_forget(struct gt_stack_tab *t)
 }
 
 void gt_stack_tab_dump(struct gt_stack_tab *t, struct gt_string_tab *st,
-                       const struct gt_table_out *out, const struct gt_tracer_host *h)
+                       const struct gt_table_out *out, const struct gt_tracer_host *h, bool raw)
 {
     struct dump *d = h->alloc(h, sizeof *d);
     if (!d)
@@ -360,6 +369,7 @@ void gt_stack_tab_dump(struct gt_stack_tab *t, struct gt_string_tab *st,
         d->st = st;
         d->out = out;
         d->h = h;
+        d->raw = raw;
         for (; s; s = gt_load_relaxed(&s->next))
             dump_stack(d, s);
     }

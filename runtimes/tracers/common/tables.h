@@ -111,7 +111,7 @@ void gt_string_tab_end(struct gt_string_tab *t);
 void gt_stack_tab_forget(struct gt_stack_tab *t);
 void gt_string_tab_forget(struct gt_string_tab *t);
 
-/* Writes every stack of the table, symbolised, as batches to out; strings go to st. Then
- * the table is empty again. I3. On a G, outside sections. */
+/* Writes every stack of the table as batches to out, its addresses symbolised unless `raw`;
+ * strings go to st. Then the table is empty again. I3. On a G, outside sections. */
 void gt_stack_tab_dump(struct gt_stack_tab *t, struct gt_string_tab *st,
-                       const struct gt_table_out *out, const struct gt_tracer_host *h);
+                       const struct gt_table_out *out, const struct gt_tracer_host *h, bool raw);

@@ -28,8 +28,6 @@
 
 #include "tracers/gen/gen.h"
 
-void gen_tables_end(struct gen *t, uint64_t w);
-
 /* ---- I2: what each G does ------------------------------------------------------------------ */
 static bool room_for_one(struct gen *t)
 {

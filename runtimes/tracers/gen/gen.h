@@ -82,6 +82,7 @@ struct gen {
     struct gt_trace_sink sink;
     bool has_sink;
     int64_t period_ns;
+    bool raw_stacks;
 
     /* Of the advance going on. */
     struct gen_rec *recs;
@@ -108,6 +109,7 @@ void gen_take(struct gen *t, struct gen_m *m, unsigned slot); /* lock held: queu
 void gen_fail(struct gen *t, int error);
 void gen_write_sync(struct gen *t, uint64_t w);
 void gen_tables_begin(struct gen *t, uint64_t w);
+void gen_tables_end(struct gen *t, uint64_t w);
 uint64_t gen_stack_of(struct gen *t, struct gt_task *g, uint64_t w);
 void gen_write_p_status(struct gen *t, struct gt_mach *m, uint64_t w, struct gt_proc *p,
                         enum gt_wire_pstatus s);

@@ -26,7 +26,9 @@ static void advancer(void *tv)
     struct gen *t = tv;
     const struct gt_tracer_host *h = t->host;
     for (;;) {
-        h->sema_acquire(h, t->wake, t->period_ns);
+        if (t->period_ns > 0)
+            h->alarm(h, t->wake, t->os->nanotime() + t->period_ns);
+        h->sema_acquire(h, t->wake, t->period_ns > 0 ? -1 : 0);
         if (gt_load_acquire(&t->advancer_stop) != 0) /* pair: advancer-stop */
             break;
         bool failed = gt_load_relaxed(&t->error) != 0;
@@ -50,6 +52,7 @@ static void prepare(struct gen *t, const struct gt_trace_options *o, uint64_t fi
     t->header = o->header ? o->header : 123;
     t->trace = gt_gen_number(first);
     t->period_ns = o->period_ns < 0 ? PERIOD_NS : o->period_ns;
+    t->raw_stacks = o->raw_stacks;
     t->has_sink = o->sink && o->sink->write;
     if (t->has_sink)
         t->sink = *o->sink;
@@ -155,6 +158,7 @@ static int finish(struct gen *t)
     h->sema_release(h, t->wake);
     gen_advance(t, true);
     h->sema_acquire(h, t->advancer_gone, -1);
+    h->alarm(h, t->wake, 0);
     h->sema_acquire(h, t->reader_gone, -1);
     t->on = false;
     gt_tpool_trim(&t->pool, KEEP_BUFFERS);

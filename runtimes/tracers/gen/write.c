@@ -178,11 +178,10 @@ void gen_tables_begin(struct gen *t, uint64_t w)
     gt_string_tab_begin(w_strings(t, w), &out);
 }
 
-void gen_tables_end(struct gen *t, uint64_t w);
 void gen_tables_end(struct gen *t, uint64_t w)
 {
     struct gt_table_out out = table_out(t, w);
-    gt_stack_tab_dump(w_stacks(t, w), w_strings(t, w), &out, t->host);
+    gt_stack_tab_dump(w_stacks(t, w), w_strings(t, w), &out, t->host, t->raw_stacks);
     gt_string_tab_end(w_strings(t, w));
 }
 
