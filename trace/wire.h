@@ -193,6 +193,12 @@ GT_WIRE_INLINE uint8_t *gt_put_uvarint(uint8_t *out, uint64_t v)
         out[1] = (uint8_t)(v >> 7);
         return out + 2;
     }
+    if (__builtin_expect(v < 0x200000, 1)) { /* a long generation's sequence numbers */
+        out[0] = (uint8_t)(v | 0x80);
+        out[1] = (uint8_t)(v >> 7 | 0x80);
+        out[2] = (uint8_t)(v >> 14);
+        return out + 3;
+    }
     return gt_put_uvarint_long(out, v);
 }
 

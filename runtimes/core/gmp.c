@@ -213,11 +213,19 @@ static void op_expect_callbacks(struct gt_runtime *rt, int32_t delta)
 }
 
 /* ---- annotations ------------------------------------------------------------------------------ */
+/* Of a G that runs: inside a system call, or in a timer function, there is nothing that the
+ * event could stand in. */
+static bool annotates(const struct gt_m *m)
+{
+    return m->t.g && gt_status_of(gt_load_relaxed(&m->t.g->status)) == GT_G_RUNNING;
+}
+
 #define ANNOTATE(op, ...)                                                                          \
     do {                                                                                           \
         struct gt_m *m = gt_tls_m();                                                               \
         gt_tok tok = gt_trace_acquire(m);                                                          \
-        GT_EMIT(m, tok, op, __VA_ARGS__);                                                          \
+        if (gt_tok_on(tok) && annotates(m))                                                        \
+            GT_EMIT(m, tok, op, __VA_ARGS__);                                                      \
         gt_trace_release(m, tok);                                                                  \
     } while (0)
 

@@ -249,17 +249,18 @@ static const gt_a32 *exiting_syscall(const struct gt_tracer_host *h)
 
 /* Does the calling M own g's stack: does it hold the scan bit, or is it its own G and
  * still in a status that owns the stack? (Between the change out of Running and the loss
- * of the current G it no longer is: seed 003.) */
+ * of the current G it no longer is: seed 003.) A G that is only modelled as waiting runs on
+ * its stack: the scan bit gives its status, not the stack. */
 static bool owns_stack(struct gt_m *m, struct gt_g *g)
 {
     enum gt_gstatus s = gt_g_status(g);
     if (gt_likely(m->t.g == &g->t && s == GT_G_RUNNING))
         return true;
+    bool pretends =
+        s == GT_G_WAITING && gt_load_relaxed(&g->t.wait_reason) >= GT_WAIT_RUNNING_FIRST;
     if (gt_load_relaxed(&g->t.scan_holder) == m->t.serial)
-        return true;
-    return m->t.g == &g->t &&
-           (s == GT_G_SYSCALL || (s == GT_G_WAITING && gt_load_relaxed(&g->t.wait_reason) >=
-                                                           GT_WAIT_RUNNING_FIRST));
+        return !pretends;
+    return m->t.g == &g->t && (s == GT_G_SYSCALL || pretends);
 }
 
 static GT_NOINLINE bool not_owned(struct gt_runtime *rt, struct gt_m *m, struct gt_g *g)

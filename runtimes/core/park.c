@@ -94,8 +94,9 @@ static void inject_event_first(struct gt_m *m, struct gt_tasks *list)
         gt_g_change(m, gt_g_of(t), gt_tok_none(), GT_G_WAITING, GT_G_RUNNABLE);
 }
 
-/* I3. The link of a Waiting G on the list belongs to the list; after the change it does
- * so until the scheduler has it. */
+/* I3, seed 000: each change and its event in one section, the change first. The link of a
+ * Waiting G on the list belongs to the list; after the change it does so until the scheduler
+ * has it. */
 static void inject_mark(struct gt_m *m, struct gt_tasks *list)
 {
     bool no_p = m->t.p == NULL;

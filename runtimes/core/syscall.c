@@ -40,7 +40,15 @@
 #include "core/run.h"
 
 /* ---- enter --------------------------------------------------------------------------- */
-/* The world is being stopped and this M is in a system call: it need not be stolen from. */
+/*
+ * The world is being stopped and this M is in a system call: it need not be stolen from.
+ * Seed 001, the place where a P is handed over while a stop is pending:
+ *
+ *   this M                                    stop of the trace
+ *   P Syscall -> Stopped (without a section)
+ *                                             generation off
+ *   acquire: off, no ProcSteal                the P is in Syscall for ever
+ */
 static void give_p_to_stopper_status(struct gt_m *m, struct gt_p *p)
 {
     struct gt_runtime *rt = m->rt;
@@ -142,6 +150,17 @@ void gt_syscall_enter_blocking(void)
 }
 
 /* ---- steal ------------------------------------------------------------------------------- */
+/*
+ * For sysmon, a stop of the world and a safe-point round alike: seed 001's other thieves.
+ *
+ *   victim                       thief                        stop of the trace
+ *   GoSyscallBegin
+ *                                takes the P (no section)
+ *   GoSyscallEndBlocked                                       generation off
+ *                                acquire: off, no ProcSteal
+ *
+ * The section stands round the taking and its event, and ends before the P is handed on.
+ */
 static bool steal_status(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
 {
     uint64_t w = gt_load_acquire(&p->t.status); /* pair: pstatus */
@@ -212,6 +231,16 @@ GT_HOT void reacquired(struct gt_m *m, struct gt_g *g, struct gt_p *p, gt_tok to
     gt_bump(&p->syscall_tick, 1u);
 }
 
+/*
+ * The fast way back, seed 001's third place: the swap that takes the P back may be what
+ * steals it from another M's call, and then owes its ProcSteal in the same generation.
+ *
+ *   M1 (here)                    M2, in a call with the same P      advance
+ *   swaps P out of Syscall
+ *                                returns without a P: waits
+ *                                for a ProcSteal                    generation n+1
+ *   acquire: n+1, ProcSteal      GoSyscallEndBlocked may be in n
+ */
 GT_HOT bool exit_fast(struct gt_m *m, struct gt_g *g)
 {
     struct gt_runtime *rt = m->rt;

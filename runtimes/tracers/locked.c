@@ -187,6 +187,9 @@ static inline void w_close(struct locked *t, struct gt_mach *m, uint64_t w, uint
         wake_reader(t);
 }
 
+/* One time for all Ms: others have written since. */
+#define w_open_soon w_open
+
 static inline struct gt_stack_cache *w_cache(struct gt_mach *m)
 {
     return &m_of(m)->stacks;
@@ -419,7 +422,7 @@ static void write_status(struct locked *t, struct gt_task *g, const struct gt_tr
                          uint64_t w)
 {
     uint64_t tid = v->tid < 0 ? GT_WIRE_NO_M : (uint64_t)v->tid, dt;
-    uint64_t stack = t->header >= 123 ? w_stack_of(t, g, w) : 0;
+    uint64_t stack = t->header >= 123 ? w_stack_of(t, g, v, w) : 0;
     enum gt_wire_gstatus s = gt_wiremap_g(v->status, v->reason);
     gt_spin_lock(&t->lock);
     uint8_t *p = open_at(t, GT_WIRE_NO_M, &dt);

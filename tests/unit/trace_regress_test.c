@@ -145,6 +145,20 @@ static void born_in_another_trace(void *arg)
     }
 }
 
+/* ---- annotations ---------------------------------------------------------------------------- */
+static void inside_a_system_call(void *arg)
+{
+    (void)arg;
+    start(-1, 0);
+    R->syscall_enter();
+    R->log(1, "key", "inside");
+    R->region_begin(1, "inside");
+    R->syscall_exit();
+    R->log(1, "key", "outside");
+    stop_and_check();
+    expect(result.stats.by_event[GT_EV_USER_LOG] == 1);
+}
+
 /* ---- runs that end ------------------------------------------------------------------------ */
 static struct gt_runtime *the_runtime;
 
@@ -299,10 +313,18 @@ static struct gt_tracer_ops slow;
 /* Between acquire and the change of a status, by an M without a P: a thief, one that returns
  * from a system call, a thread that calls in. With the trace on, or just not yet on. */
 static bool slow_when_on;
+static bool without_p(struct gt_mach *mach)
+{
+    struct gt_m *m = (struct gt_m *)(void *)mach;
+    if (m == m->rt->sysmon_m || (m->extra && !m->t.g))
+        return true;
+    return model == GT_SYSCALLS_STATUS && m->t.g && gt_g_status(gt_m_g(m)) == GT_G_SYSCALL;
+}
+
 static gt_tok slow_acquire(void *t, struct gt_mach *m)
 {
     gt_tok tok = gt_tracer_gen.acquire(t, m);
-    if (gt_tok_on(tok) == slow_when_on && m->p == NULL)
+    if (gt_tok_on(tok) == slow_when_on && without_p(m))
         usleep(slow_when_on ? 1500 : 4000);
     return tok;
 }
@@ -312,7 +334,7 @@ static void old_section_steals(void *arg)
 {
     (void)arg;
     slow_when_on = true;
-    for (int i = 0; i < scale(8); i++) {
+    for (int i = 0; i < scale(14); i++) {
         start(0, 0);
         many_short_calls(6, 25000000);
         stop_and_check();
@@ -369,12 +391,13 @@ static void scene(gt_fn fn, int32_t procs, const char *what)
 int main(void)
 {
     static const struct gt_tracer_ops *const tracers[] = {&gt_tracer_gen, &gt_tracer_locked};
-    plan(2 * 6 + 2 * 2);
+    plan(2 * 7 + 2 * 2);
     for (int t = 0; t < 2; t++) {
         tracer = tracers[t];
         model = GT_SYSCALLS_SCANBIT;
         scene(born_by_ready, 2, "a birth withheld, then made ready");
         scene(born_in_another_trace, 2, "a birth withheld in another trace");
+        scene(inside_a_system_call, 2, "an annotation inside a system call");
         no_memory(2);
         stop_of_an_ended_run(2);
         made_without_a_p(1);

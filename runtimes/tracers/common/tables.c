@@ -97,21 +97,13 @@ static inline bool same_pcs(const uintptr_t *a, const uintptr_t *b, uint32_t n)
     return differ == 0;
 }
 
-static struct gt_stack_node *find(struct gt_stack_node *from, const struct gt_stack_node *until,
-                                  uint64_t hash, const uintptr_t *pc, uint32_t n)
-{
-    for (; from != until; from = gt_load_relaxed(&from->next))
-        if (from->hash == hash && from->n == n && same_pcs(from->pc, pc, n))
-            return from;
-    return NULL;
-}
-
 static struct gt_stack_node *new_node(struct gt_stack_tab *t, uint64_t hash, const uintptr_t *pc,
                                       uint32_t n)
 {
     struct gt_stack_node *s = gt_region_alloc(&t->mem, sizeof *s + n * sizeof *pc);
     if (!s)
         return NULL;
+    memset(s->child, 0, sizeof s->child);
     s->hash = hash;
     s->n = n;
     s->id = gt_add_relaxed(&t->last_id, 1u) + 1;
@@ -124,27 +116,25 @@ const struct gt_stack_node *gt_stack_tab_put(struct gt_stack_tab *t, const uintp
     if (n == 0)
         return NULL;
     uint64_t hash = hash_pcs(pc, n);
-    struct gt_stack_head *head = &t->bucket[hash % GT_STACK_BUCKETS];
-    struct gt_stack_node *first = gt_load_acquire(&head->first); /* pair: stack-node */
-    struct gt_stack_node *s = find(first, NULL, hash, pc, n);
-    if (s)
-        return s;
-    s = new_node(t, hash, pc, n);
-    while (s) {
-        struct gt_stack_node *seen = first;
-        gt_store_relaxed(&s->next, first);
-        if (gt_cas_acq_rel(&head->first, &first, s)) /* pair: stack-node */
+    struct gt_stack_link *at = &t->bucket[hash % GT_STACK_BUCKETS];
+    struct gt_stack_node *made = NULL;
+    for (uint64_t bits = hash / GT_STACK_BUCKETS;; bits /= 4) {
+        struct gt_stack_node *s = gt_load_acquire(&at->node); /* pair: stack-node */
+        if (!s) {
+            if (!made && !(made = new_node(t, hash, pc, n)))
+                return NULL;
+            if (gt_cas_acq_rel(&at->node, &s, made)) /* pair: stack-node */
+                return made; /* I1 */
+        }
+        if (s->hash == hash && s->n == n && same_pcs(s->pc, pc, n))
             return s;
-        struct gt_stack_node *other = find(first, seen, hash, pc, n); /* I1 */
-        if (other)
-            return other;
+        at = &s->child[bits % 4];
     }
-    return NULL;
 }
 
 /* ---- strings ------------------------------------------------------------------------------- */
 struct gt_string_node {
-    struct gt_string_node *next;
+    struct gt_string_node *child[4]; /* as of stacks */
     uint64_t id;
     uint32_t hash, len;
     char s[];
@@ -214,16 +204,19 @@ static uint32_t hash_text(const char *s, size_t len)
 /* Lock held. */
 static uint64_t find_or_write(struct gt_string_tab *t, const char *s, size_t len, uint32_t hash)
 {
-    struct gt_string_node **head = &t->bucket[hash % GT_STRING_BUCKETS];
-    for (struct gt_string_node *n = *head; n; n = n->next)
-        if (n->hash == hash && n->len == len && memcmp(n->s, s, len) == 0)
-            return n->id;
+    struct gt_string_node **at = &t->bucket[hash % GT_STRING_BUCKETS];
+    for (uint32_t bits = hash / GT_STRING_BUCKETS; *at; bits /= 4) {
+        struct gt_string_node *o = *at;
+        if (o->hash == hash && o->len == len && memcmp(o->s, s, len) == 0)
+            return o->id;
+        at = &o->child[bits % 4];
+    }
     struct gt_string_node *n = gt_region_alloc(&t->mem, sizeof *n + len);
     uint64_t id = write_string(t, s, len);
     if (n && id) {
-        *n = (struct gt_string_node){.next = *head, .id = id, .hash = hash, .len = (uint32_t)len};
+        *n = (struct gt_string_node){.id = id, .hash = hash, .len = (uint32_t)len};
         memcpy(n->s, s, len);
-        *head = n;
+        *at = n;
     }
     return id;
 }
@@ -350,10 +343,21 @@ static void dump_stack(struct dump *d, const struct gt_stack_node *s)
     b->pos = (uint32_t)(p - b->data);
 }
 
+/* As deep as the hash has bits, at most. */
+static void dump_tree(struct dump *d, const struct gt_stack_link *at)
+{
+    const struct gt_stack_node *s = gt_load_acquire(&at->node); /* pair: stack-node */
+    if (!s)
+        return;
+    dump_stack(d, s);
+    for (int i = 0; i < 4; i++)
+        dump_tree(d, &s->child[i]);
+}
+
 void gt_stack_tab_forget(struct gt_stack_tab *t)
 {
     for (uint32_t i = 0; i < GT_STACK_BUCKETS; i++)
-        gt_store_relaxed(&t->bucket[i].first, NULL);
+        gt_store_relaxed(&t->bucket[i].node, NULL);
     gt_store_relaxed(&t->last_id, 0u);
     gt_region_reset(&t->mem);
 }
@@ -365,13 +369,11 @@ void gt_stack_tab_dump(struct gt_stack_tab *t, struct gt_string_tab *st,
     if (!d)
         out->fail(out->arg, ENOMEM);
     for (uint32_t i = 0; d && i < GT_STACK_BUCKETS; i++) {
-        struct gt_stack_node *s = gt_load_acquire(&t->bucket[i].first); /* pair: stack-node */
         d->st = st;
         d->out = out;
         d->h = h;
         d->raw = raw;
-        for (; s; s = gt_load_relaxed(&s->next))
-            dump_stack(d, s);
+        dump_tree(d, &t->bucket[i]);
     }
     if (d) {
         push_batch(out, &d->buf);

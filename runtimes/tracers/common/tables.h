@@ -4,8 +4,9 @@
  *
  * Invariants:
  *   I1 The stack table only grows: a node is complete before its link is published
- *      (stack-node), and never changes afterwards. Two that add one stack at once may both
- *      see it missing; the swap of the bucket's head decides, the loser looks again.
+ *      (stack-node), and only its links change afterwards, once each. Two that add one stack
+ *      at once both come to the same empty link; the swap decides, the loser goes on from
+ *      the winner's node.
  *   I2 A string is in the string batch, whole, before anybody has its id.
  *   I3 Reset and dump: nobody else uses the table (the section fence of an advance).
  * Ids count from 1; 0 is "none", and what out-of-memory gives.
@@ -29,19 +30,21 @@ void *gt_region_alloc(struct gt_region *r, size_t size); /* not zeroed; NULL: no
 void gt_region_reset(struct gt_region *r);               /* keeps one block */
 void gt_region_fini(struct gt_region *r);
 
+/* Below each bucket a tree of four ways, two bits of the hash a level: a generation of ten
+ * million stacks costs each new one some ten steps. */
+struct gt_stack_link {
+    GT_APTR(struct gt_stack_node) node;
+};
 struct gt_stack_node {
-    GT_APTR(struct gt_stack_node) next;
+    struct gt_stack_link child[4];
     uint64_t hash;
     uint32_t id, n;
     uintptr_t pc[];
 };
-struct gt_stack_head {
-    GT_APTR(struct gt_stack_node) first;
-};
 struct gt_stack_tab {
     struct gt_region mem;
     gt_a32 last_id;
-    struct gt_stack_head bucket[GT_STACK_BUCKETS];
+    struct gt_stack_link bucket[GT_STACK_BUCKETS];
 };
 void gt_stack_tab_init(struct gt_stack_tab *t, const struct gt_os *os);
 void gt_stack_tab_fini(struct gt_stack_tab *t);

@@ -29,6 +29,7 @@ static inline enum gt_wire_gstatus gt_wiremap_g(enum gt_gstatus s, enum gt_wait_
 /* Where the strings of reasons stand among a table's well-known ones. */
 #define GT_WIREMAP_STOP 0u
 #define GT_WIREMAP_BLOCK 8u
+#define GT_WIREMAP_WORLD 40u
 
 static inline const char *gt_wiremap_block(enum gt_wait_reason r)
 {

@@ -66,9 +66,30 @@ static void look_at_g(struct gt_task *g, void *arg)
         .id = g->id,
         .tid = v.tid < 0 ? GT_WIRE_NO_M : (uint64_t)v.tid,
         .status = gt_wiremap_g(v.status, v.reason),
-        .stack = t->header >= 123 ? gen_stack_of(t, g, p->w) : 0,
+        .stack = t->header >= 123 ? gen_stack_of(t, g, &v, p->w) : 0,
     };
     t->host->resume_g(t->host, g);
+}
+
+/*
+ * A G whose birth is withheld (header 1.22) has no status to the reader. That it is may be
+ * known only after the look; it is known when every P has been at a safe point.
+ *
+ *   advance                          M
+ *                                    Dead -> Waiting
+ *   suspends G: Waiting
+ *                                    its birth is withheld: marked so
+ *   every P was at a safe point
+ *   drops G
+ *   switch to n+1                    later: the G is born, dies, and its struct is another's
+ */
+static void drop_unborn(struct gen *t, uint64_t w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->n_recs; i++)
+        if (!gt_wire_g_unborn(t->recs[i].g->trace, t->trace, w))
+            t->recs[n++] = t->recs[i];
+    t->n_recs = n;
 }
 
 /*
@@ -88,8 +109,7 @@ static void write_g_statuses(struct gen *t, uint64_t w)
     uint64_t last = 0;
     for (size_t i = 0; i < t->n_recs; i++) {
         struct gen_rec *r = &t->recs[i];
-        const struct gt_wire_g *wg = r->g->trace;
-        if (gt_slots_traced(&wg->s, w) || gt_wire_g_unborn(wg, t->trace, w))
+        if (gt_slots_traced(&((struct gt_wire_g *)r->g->trace)->s, w))
             continue;
         if (!b || gt_tbuf_left(b) < GT_EV_MAX_BYTES) {
             if (b)
@@ -231,6 +251,8 @@ void gen_advance(struct gen *t, bool stop)
         h->each_g(h, look_at_g, &pass);
         h->world_lock(h);
         h->each_p_safe(h, look_at_p, &pass);
+        if (t->header < 123)
+            drop_unborn(t, w);
         t->procs = 0;
         h->each_p(h, clean_dead, &pass);
         if (stop)

@@ -110,7 +110,7 @@ void gen_fail(struct gen *t, int error);
 void gen_write_sync(struct gen *t, uint64_t w);
 void gen_tables_begin(struct gen *t, uint64_t w);
 void gen_tables_end(struct gen *t, uint64_t w);
-uint64_t gen_stack_of(struct gen *t, struct gt_task *g, uint64_t w);
+uint64_t gen_stack_of(struct gen *t, struct gt_task *g, const struct gt_trace_g_view *v, uint64_t w);
 void gen_write_p_status(struct gen *t, struct gt_mach *m, uint64_t w, struct gt_proc *p,
                         enum gt_wire_pstatus s);
 void gen_procs_change(struct gen *t, struct gt_mach *m, uint64_t w, int32_t procs);

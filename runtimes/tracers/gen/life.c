@@ -64,7 +64,8 @@ static void prepare(struct gen *t, const struct gt_trace_options *o, uint64_t fi
     gt_store_relaxed(&t->advancer_stop, 0u);
     gt_store_relaxed(&t->reading, gt_gen_number(first));
     gt_store_relaxed(&t->flushed, gt_gen_number(first) - 1);
-    t->host->sema_reset(t->host, t->wake, 0);
+    while (t->host->sema_acquire(t->host, t->wake, 0))
+        ; /* what the trace before left; an alarm of it may still be under way */
     if (t->clock.hz == 0) {
         t->host->syscall_enter(); /* it may measure for a while */
         gt_tclock_init(&t->clock, t->os);

@@ -88,23 +88,42 @@ static inline struct gt_string_tab *w_strings(struct gen *t, uint64_t w)
     return &t->strings[gt_gen_slot2(w)];
 }
 
-static inline __attribute__((always_inline)) uint8_t *w_open(struct gen *t, struct gt_mach *mach,
-                                                             uint64_t w, uint64_t *dt)
+/* Room for one event in the M's buffer. NULL: no memory. */
+static inline __attribute__((always_inline)) struct gt_tbuf *room(struct gen *t, struct gt_mach *mach,
+                                                                  uint64_t w)
 {
     struct gen_m *m = gen_m_of(mach);
     struct gt_tbuf *b = m->buf[gt_gen_slot2(w)];
     w_check(t, mach, w, 2, m->sec.depth > 0 && m->sec.entry == w,
             "event outside of its M's section");
-    if (__builtin_expect(!b || gt_tbuf_left(b) < GT_EV_MAX_BYTES, 0)) {
+    if (__builtin_expect(!b || gt_tbuf_left(b) < GT_EV_MAX_BYTES, 0))
         b = gen_refill(t, mach, w);
-        if (!b)
-            return NULL;
-    }
+    return b;
+}
+
+static inline __attribute__((always_inline)) uint8_t *w_open(struct gen *t, struct gt_mach *mach,
+                                                             uint64_t w, uint64_t *dt)
+{
+    struct gen_m *m = gen_m_of(mach);
+    struct gt_tbuf *b = room(t, mach, w);
+    if (__builtin_expect(!b, 0))
+        return NULL;
     uint64_t now = gt_tclock_now(&t->clock);
     if (__builtin_expect(now <= m->last, 0))
         now = m->last + 1;
     *dt = now - m->last;
     m->last = now;
+    return b->data + b->pos;
+}
+
+static inline __attribute__((always_inline)) uint8_t *w_open_soon(struct gen *t, struct gt_mach *mach,
+                                                                  uint64_t w, uint64_t *dt)
+{
+    struct gt_tbuf *b = room(t, mach, w);
+    *dt = 1;
+    if (__builtin_expect(!b, 0))
+        return NULL;
+    gen_m_of(mach)->last++;
     return b->data + b->pos;
 }
 
@@ -125,9 +144,9 @@ static inline struct gt_stack_cache *w_cache(struct gt_mach *m)
 
 #include "tracers/common/events.inc"
 
-uint64_t gen_stack_of(struct gen *t, struct gt_task *g, uint64_t w)
+uint64_t gen_stack_of(struct gen *t, struct gt_task *g, const struct gt_trace_g_view *v, uint64_t w)
 {
-    return w_stack_of(t, g, w);
+    return w_stack_of(t, g, v, w);
 }
 
 void gen_write_p_status(struct gen *t, struct gt_mach *m, uint64_t w, struct gt_proc *p,
