@@ -33,7 +33,7 @@ void gt_fence_heavy(const struct gt_runtime *rt)
 
 void gt_execute(struct gt_m *m, struct gt_g *g, bool inherit)
 {
-    gt_run(m, g, inherit, false);
+    gt_run(m, g, inherit);
 }
 
 static struct gt_idle_view view_of(struct gt_runtime *rt, struct gt_p *p)
@@ -306,7 +306,7 @@ void gt_schedule(struct gt_m *m)
     for (;;) {
         if (gt_unlikely(m->lockedg != NULL)) {
             gt_m_stop_locked(m);
-            gt_run(m, m->lockedg, false, false);
+            gt_run(m, m->lockedg, false);
         }
         gt_store_relaxed(&gt_m_p(m)->preempt, 0u);
         bool inherit = false;
@@ -319,6 +319,6 @@ void gt_schedule(struct gt_m *m)
             gt_m_start_locked(m, g);
             continue;
         }
-        gt_run(m, g, inherit, false);
+        gt_run(m, g, inherit);
     }
 }

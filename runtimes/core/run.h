@@ -58,18 +58,15 @@ GT_HOT void gt_account_run(struct gt_p *p, bool inherit)
     }
 }
 
-/* Runs g on m; at_once: right after m's last G stopped. Context: system stack, m has a P.
- * Trace: GoStart after the change. */
-GT_NORETURN GT_HOT void gt_run(struct gt_m *m, struct gt_g *g, bool inherit, bool at_once)
+/* Runs g on m. Context: system stack, m has a P. Trace: GoStart after the change. */
+GT_NORETURN GT_HOT void gt_run(struct gt_m *m, struct gt_g *g, bool inherit)
 {
     struct gt_p *p = gt_m_p(m);
     gt_tok tok = gt_section_begin(m);
     gt_store_relaxed(&g->m, m);
     m->t.g = &g->t;
-    m->t.at_once = at_once;
     gt_g_change(m, g, tok, GT_G_RUNNABLE, GT_G_RUNNING);
     GT_EMIT(m, tok, go_start);
-    m->t.at_once = false;
     gt_section_end(m, tok);
     gt_store_relaxed(&p->async, g->async_ok);
     gt_account_run(p, inherit);
@@ -175,7 +172,7 @@ GT_NORETURN GT_HOT void gt_next(struct gt_m *m)
                   gt_load_relaxed(&m->rt->reader_due) == 0)) {
         struct gt_g *g = gt_pick(m, GT_PICK_QUEUES, &inherit);
         if (gt_likely(g && g->lockedm == NULL))
-            gt_run(m, g, inherit, true);
+            gt_run(m, g, inherit);
         if (g)
             gt_m_start_locked(m, g);
     }

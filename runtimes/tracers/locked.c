@@ -187,9 +187,6 @@ static inline void w_close(struct locked *t, struct gt_mach *m, uint64_t w, uint
         wake_reader(t);
 }
 
-/* One time for all Ms: others have written since. */
-#define w_open_soon w_open
-
 static inline struct gt_stack_cache *w_cache(struct gt_mach *m)
 {
     return &m_of(m)->stacks;

@@ -72,9 +72,6 @@ struct gt_mach {
     struct gt_proc *p; /* NULL: none. Written by: this M. Read by: this M; others under the scan bit */
     struct gt_task *g; /* the current user G, NULL: none. Likewise */
     void *trace;
-    /* The G that starts now does so right after another stopped, without a search: a tracer
-     * need not read the clock again. Written by: this M, before each GoStart of the loop. */
-    bool at_once;
     gt_a64 events; /* ordinal of the next event on this M. Written by: this M */
 };
 

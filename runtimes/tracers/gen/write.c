@@ -116,17 +116,6 @@ static inline __attribute__((always_inline)) uint8_t *w_open(struct gen *t, stru
     return b->data + b->pos;
 }
 
-static inline __attribute__((always_inline)) uint8_t *w_open_soon(struct gen *t, struct gt_mach *mach,
-                                                                  uint64_t w, uint64_t *dt)
-{
-    struct gt_tbuf *b = room(t, mach, w);
-    *dt = 1;
-    if (__builtin_expect(!b, 0))
-        return NULL;
-    gen_m_of(mach)->last++;
-    return b->data + b->pos;
-}
-
 static inline __attribute__((always_inline)) void w_close(struct gen *t, struct gt_mach *mach,
                                                           uint64_t w, uint8_t *end)
 {
