@@ -429,7 +429,6 @@ static inline void gt_unpin(struct gt_m *m)
 #endif
 
 /* ---- tracer sections (trace_hooks.c) ---------------------------------------------------- */
-gt_tok gt_trace_acquire_slow(struct gt_m *m);
 /* Context: m is the calling M. Pins it. One load and one predicted branch when off. */
 static inline __attribute__((always_inline)) gt_tok gt_trace_acquire(struct gt_m *m)
 {
@@ -437,9 +436,10 @@ static inline __attribute__((always_inline)) gt_tok gt_trace_acquire(struct gt_m
         return gt_tok_off();
     m->locks++;
     gt_signal_fence();
-    if (gt_likely(gt_load_relaxed(&m->rt->trace_on) == 0))
+    struct gt_runtime *rt = m->rt;
+    if (gt_likely(gt_load_acquire(&rt->trace_on) == 0)) /* pair: trace-on */
         return gt_tok_off();
-    gt_tok t = gt_trace_acquire_slow(m);
+    gt_tok t = rt->tracer->acquire(rt->tracer_state, &m->t);
 #if GT_ORACLE
     m->sections += gt_tok_on(t);
 #endif

@@ -133,13 +133,6 @@ static void trace_release(const struct gt_tracer_host *h, gt_tok t)
     gt_trace_release(gt_tls_m(), t);
 }
 
-/* Out of line: the tracer decides; what it returns is the section. */
-gt_tok gt_trace_acquire_slow(struct gt_m *m)
-{
-    (void)gt_load_acquire(&m->rt->trace_on); /* pair: trace-on */
-    return m->rt->tracer->acquire(m->rt->tracer_state, &m->t);
-}
-
 static void each_m(const struct gt_tracer_host *h, void (*fn)(struct gt_mach *, void *), void *arg)
 {
     struct gt_runtime *rt = h->rt;

@@ -108,6 +108,8 @@ static void hand_over(struct locked *t)
 /* A batch of thread `tid` is open, with room for one event. NULL: no memory. */
 static struct gt_tbuf *batch_for(struct locked *t, uint64_t tid)
 {
+    if (gt_load_relaxed(&t->error) != 0)
+        return NULL; /* the trace has ended, the program goes on */
     if (t->buf && t->writer == tid && gt_tbuf_left(t->buf) >= GT_EV_MAX_BYTES)
         return t->buf;
     if (t->buf && gt_tbuf_left(t->buf) < GT_BATCH_HEADER_BYTES + BATCH_LEAST)
