@@ -14,8 +14,29 @@
 struct annotated_pull {
     const struct gt_runtime_ops *ops;
     struct gt_coro *coro;
+    struct gt_chan *closed; /* by a G that each round starts and waits for */
     uint64_t made, taken;
 };
+
+static void annotated_close(void *arg)
+{
+    struct annotated_pull *p = arg;
+    (void)p->ops->chan_close(p->closed);
+}
+
+/* GoCreate, GoStart, GoBlock, GoUnblock: by the round itself, not by luck of the tracer's Gs. */
+static int annotated_wait(struct annotated_pull *p)
+{
+    const struct gt_runtime_ops *ops = p->ops;
+    p->closed = ops->chan_new(1, 0);
+    if (!p->closed)
+        return -ENOMEM;
+    int rc = ops->go(annotated_close, p);
+    if (rc == 0)
+        (void)ops->chan_recv(p->closed, &(char){0});
+    ops->chan_free(p->closed);
+    return rc;
+}
 
 /* The coroutine's side: a value a switch. */
 static void annotated_produce(void *arg)
@@ -45,6 +66,7 @@ static int annotated_round(const struct gt_workload_params *p, struct gt_workloa
     }
     ops->region_end(inner, "pulling");
     ops->coro_free(pull.coro);
+    int rc = annotated_wait(&pull);
     ops->log(inner, "round", "ends");
     ops->region_end(task, "whole round");
     ops->task_end(inner);
@@ -52,7 +74,7 @@ static int annotated_round(const struct gt_workload_params *p, struct gt_workloa
     gt_workload_check(r, pull.made == SWITCHES_EACH && pull.taken == SWITCHES_EACH,
                       "%llu values made, %llu taken, not %u", (unsigned long long)pull.made,
                       (unsigned long long)pull.taken, SWITCHES_EACH);
-    return 0;
+    return rc;
 }
 
 static int annotated_run(const struct gt_workload_params *p, struct gt_workload_result *r)
