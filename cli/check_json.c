@@ -154,7 +154,7 @@ static void put_statistics(struct gt_json *j, const struct gt_checked *c)
     put_uint(j, "ms", s->ms);
     put_int(j, "first_ns", s->first_ns);
     put_int(j, "last_ns", s->last_ns);
-    put_int(j, "duration_ns", s->last_ns - s->first_ns);
+    put_int(j, "duration_ns", gt_ns_diff(s->last_ns, s->first_ns));
     put_uint(j, "stacks", s->stacks);
     put_uint(j, "strings", s->strings);
     put_uint(j, "samples", s->samples);

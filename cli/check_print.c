@@ -175,7 +175,7 @@ static void print_where(FILE *f, const struct gt_checked *c, const struct gt_whe
         fprintf(f, "M %" PRIu64 ", ", at->m);
     fprintf(f, "byte %" PRIu64, at->offset);
     if (at->time_ns && at->time_ns >= c->result.stats.first_ns)
-        fprintf(f, ", %s after the start", span(at->time_ns - c->result.stats.first_ns).s);
+        fprintf(f, ", %s after the start", span(gt_ns_diff(at->time_ns, c->result.stats.first_ns)).s);
 }
 
 static void print_stuck(FILE *f, const struct gt_checked *c, const struct gt_kept_finding *k)
@@ -237,7 +237,7 @@ static void print_totals(FILE *f, const struct gt_checked *c)
             count(d, s->bytes, "byte"));
     fprintf(f, "%s, %s, %s", count(a, s->gs, "G"), count(b, s->ps, "P"), count(d, s->ms, "M"));
     if (s->last_ns > s->first_ns)
-        fprintf(f, "; %s from first to last event", span(s->last_ns - s->first_ns).s);
+        fprintf(f, "; %s from first to last event", span(gt_ns_diff(s->last_ns, s->first_ns)).s);
     fprintf(f, "\n%s, %s, %s\n", count(a, s->stacks, "stack"), count(b, s->strings, "string"),
             count(d, s->samples, "CPU sample"));
     if (c->result.truncated)
@@ -249,7 +249,7 @@ static void print_states(FILE *f, const char *what, const int64_t *ns,
 {
     int64_t sum = 0;
     for (uint32_t i = 0; i < GT_STATES_MAX; i++)
-        sum += ns[i];
+        sum = gt_ns_sum(sum, ns[i]);
     if (sum <= 0)
         return;
     fprintf(f, "time of all %s:", what);

@@ -152,7 +152,8 @@ static void sum_states(struct gt_order *o, struct gt_res_table *t)
     for (size_t i = 0; t->slots && i <= t->mask; i++) {
         const struct gt_res *r = &t->slots[i];
         if (r->used) {
-            t->state_ns[r->status] += o->last - r->since;
+            int64_t *sum = &t->state_ns[r->status];
+            *sum = gt_ns_sum(*sum, gt_ns_diff(o->last, r->since));
         }
     }
 }

@@ -50,6 +50,16 @@ struct gt_check_options {
     void (*progress)(void *arg, uint64_t bytes, uint64_t events); /* once a generation; may be NULL */
 };
 
+/* Sum and difference of times, which a broken trace can make any number at all: they wrap. */
+static inline int64_t gt_ns_sum(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+static inline int64_t gt_ns_diff(int64_t later, int64_t earlier)
+{
+    return (int64_t)((uint64_t)later - (uint64_t)earlier);
+}
+
 #define GT_STATES_MAX 8
 struct gt_check_stats {
     uint64_t events, bytes, generations, batches;

@@ -18,11 +18,6 @@ static inline int64_t to_ns(const struct gt_order *o, uint64_t raw)
     return gt_likely(ns < 9223372036854775808.0) ? (int64_t)ns : INT64_MIN;
 }
 
-static inline int64_t add_wrap(int64_t a, int64_t b)
-{
-    return (int64_t)((uint64_t)a + (uint64_t)b);
-}
-
 static __attribute__((noinline, cold)) int rule_of_decode(const uint8_t *p, const uint8_t *end)
 {
     switch (gt_decode_why(p, end)) {
@@ -67,7 +62,7 @@ GT_WIRE_INLINE int next_event(struct gt_order *o, struct gt_cursor *c)
     if (gt_unlikely(next == NULL)) {
         return rule_of_decode(c->at, c->end);
     }
-    c->time = add_wrap(c->last, to_ns(o, c->ev.dt));
+    c->time = gt_ns_sum(c->last, to_ns(o, c->ev.dt));
     c->last = c->time;
     c->at = next;
     return 0;
@@ -245,7 +240,7 @@ static inline int try_head(struct gt_order *o, struct gt_cursor *c)
 {
     struct gt_om *m = gt_om_at(o, c->m);
     m->known = true;
-    o->now = c->time > o->last ? c->time : add_wrap(o->last, 1);
+    o->now = c->time > o->last ? c->time : gt_ns_sum(o->last, 1);
     if (gt_unlikely(o->initial_gen == 0)) {
         o->initial_gen = o->gen->gen;
         o->res->stats.first_ns = o->now;
@@ -450,7 +445,7 @@ static void add_cursor(struct gt_order *o, const struct gt_thread_batches *t)
 static void sync_time(struct gt_order *o)
 {
     int64_t t = to_ns(o, o->gen->min_ts);
-    o->last = t > o->last ? t : add_wrap(o->last, 1);
+    o->last = t > o->last ? t : gt_ns_sum(o->last, 1);
 }
 
 /* Sums what was counted by event into the figures of the result. */

@@ -207,7 +207,7 @@ static inline struct gt_res *gt_res_get(const struct gt_res_table *t, uint64_t i
 static inline void gt_res_status(struct gt_order *o, struct gt_res_table *t, struct gt_res *r,
                                  unsigned status)
 {
-    t->state_ns[r->status] += o->now - r->since;
+    t->state_ns[r->status] = gt_ns_sum(t->state_ns[r->status], gt_ns_diff(o->now, r->since));
     r->since = o->now;
     r->status = (uint8_t)status;
 }

@@ -92,7 +92,7 @@ void gt_res_del(struct gt_order *o, struct gt_res_table *t, struct gt_res *r)
 {
     if (t != &o->tasks) {
         open_free(o, r->open);
-        t->state_ns[r->status] += o->now - r->since;
+        t->state_ns[r->status] = gt_ns_sum(t->state_ns[r->status], gt_ns_diff(o->now, r->since));
     }
     t->n--;
     close_gap(t, (size_t)(r - t->slots));
