@@ -90,11 +90,11 @@ static void breaks_5(void)
 }
 
 /* ---- R6: the event of a change that has not happened -------------------------------------------------- */
-static struct gt_g *parked;
+static GT_APTR(struct gt_g) parked;
 static void parks(void *arg)
 {
     (void)arg;
-    parked = R->self();
+    gt_store_release(&parked, R->self()); /* pair: test-parked */
     R->park();
 }
 
@@ -102,7 +102,7 @@ static void breaks_6(void)
 {
     struct gt_m *m = gt_pin();
     gt_tok tok = gt_trace_acquire(m);
-    T->go_unblock(gen(), &m->t, tok, &parked->t); /* still Waiting: seed 000 */
+    T->go_unblock(gen(), &m->t, tok, &gt_load_relaxed(&parked)->t); /* still Waiting: seed 000 */
     gt_trace_release(m, tok);
     gt_unpin(m);
 }
@@ -138,7 +138,7 @@ static void body(void *arg)
     (void)arg;
     rt = R->runtime();
     expect(R->go(parks, NULL) == 0);
-    while (!parked)
+    while (!gt_load_acquire(&parked)) /* pair: test-parked */
         R->yield();
     R->sleep(1000000);
     expect(R->trace_start(&o) == 0);
