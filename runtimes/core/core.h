@@ -428,7 +428,7 @@ static inline void gt_unpin(struct gt_m *m)
 #define GT_NO_HOOKS 0
 #endif
 
-/* ---- tracer sections (trace_hooks.c) ---------------------------------------------------- */
+/* ---- tracer sections ------------------------------------------------------------------ */
 /* Context: m is the calling M. Pins it. One load and one predicted branch when off. */
 static inline __attribute__((always_inline)) gt_tok gt_trace_acquire(struct gt_m *m)
 {

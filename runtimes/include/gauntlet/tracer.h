@@ -29,11 +29,11 @@
 #define GT_TRACER_STOPS_WORLD 2u   /* stops the world to start and stop */
 #define GT_TRACER_STACKS 4u        /* takes stacks */
 #define GT_TRACER_FLIGHT 8u        /* can keep the last seconds only */
-#define GT_TRACER_CHECKABLE 16u    /* its chunks are a trace `check` can read: needs read */
+#define GT_TRACER_CHECKABLE 16u    /* what it hands to the sink is a trace `check` can read */
 #define GT_TRACER_NULL 32u         /* never enabled: start is refused */
 
-/* Where events go. `write` returns bytes taken or negative errno; after an error
- * the tracer stops by itself and reports the loss. */
+/* Where events go. `write` returns bytes taken or negative errno; after an error the tracer
+ * writes no more: it stops the trace, or drops what comes. The loss is reported at the stop. */
 struct gt_trace_sink {
     /* On the tracer's reader, a G, inside a system call of the runtime's: it may block. */
     int64_t (*write)(void *arg, const void *data, size_t n);

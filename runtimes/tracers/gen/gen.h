@@ -11,7 +11,7 @@
  *      Checked: every event, w_open.
  *   R3 An advance returns only when all of its generation was flushed and read. Checked there.
  *   R4 An event is written by the M that owns the change. Checked: proc_start, proc_stop, ...
- *   R5 A P is not got inside a section: the core's (gt_trace_section_open).
+ *   R5 A P is not got inside a section: the core's, checked where idle Ps are taken (core/p.c).
  *   R6 A change out of Running comes after its event, in one section. Checked: go_stop, ...
  *   R7 A change into Running comes before its event. Checked: go_start, go_syscall_end.
  *
