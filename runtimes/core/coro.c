@@ -58,7 +58,7 @@ struct gt_coro *gt_coro_new(gt_fn fn, void *arg)
 static void start_other(struct gt_m *m, struct gt_g *to, gt_tok tok)
 {
     gt_g_change(m, to, tok, GT_G_WAITING, GT_G_RUNNABLE);
-    gt_store_relaxed(&to->m, m);
+    gt_store_release(&to->m, m); /* pair: g-m */
     m->t.g = &to->t;
     gt_g_change(m, to, tok, GT_G_RUNNABLE, GT_G_RUNNING);
     gt_store_relaxed(&gt_m_p(m)->async, to->async_ok);

@@ -123,7 +123,7 @@ static void arrive(void *arg)
     if (m->rt->tracer->g_born)
         m->rt->tracer->g_born(m->rt->tracer_state, &g->t);
     gt_tok tok = gt_trace_acquire_no_p(m);
-    gt_store_relaxed(&g->m, m);
+    gt_store_release(&g->m, m); /* pair: g-m */
     /* With the lost mark: a thief that remembers this G from its last call on some P must
      * not take that P while this M gets it. */
     gt_g_to_syscall_lost(m, g, tok, GT_G_DEAD);

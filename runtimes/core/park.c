@@ -399,7 +399,7 @@ static GT_NOINLINE void be_born_without_p(struct gt_m *m, struct gt_g *g)
         return;
     }
     g->syscall_fp = g->syscall_pc = 0;
-    gt_store_relaxed(&g->m, m);
+    gt_store_release(&g->m, m); /* pair: g-m */
     gt_g_to_syscall_lost(m, g, tok, GT_G_DEAD);
     GT_EMIT(m, tok, go_create_syscall, &g->t);
     m->t.g = &g->t;

@@ -79,7 +79,7 @@ static void go_on_here(struct gt_m *m, struct gt_g *g)
 {
     m->locks++;
     gt_tok tok = gt_trace_acquire(m);
-    gt_store_relaxed(&g->m, m);
+    gt_store_release(&g->m, m); /* pair: g-m */
     m->t.g = &g->t;
     gt_g_change(m, g, tok, GT_G_RUNNABLE, GT_G_RUNNING);
     GT_EMIT(m, tok, go_start);

@@ -125,7 +125,7 @@ static void dump_g(struct gt_g *g, int fd)
     char fn[192], made[192];
     uint64_t w = gt_load_relaxed(&g->t.status);
     enum gt_gstatus s = (enum gt_gstatus)gt_status_of(w);
-    struct gt_m *m = gt_load_relaxed(&g->m);
+    struct gt_m *m = gt_load_acquire(&g->m); /* pair: g-m */
     enum gt_wait_reason r = (enum gt_wait_reason)gt_load_relaxed(&g->t.wait_reason);
     line(fd, "  G %llu: %s%s%s%s%s v%llu, M %lld, fn %s, made by G %llu at %s%s",
          (unsigned long long)g->t.id, gstatus_name(s), (w & GT_STATUS_SCAN) ? "+scan" : "",

@@ -63,7 +63,7 @@ GT_NORETURN GT_HOT void gt_run(struct gt_m *m, struct gt_g *g, bool inherit)
 {
     struct gt_p *p = gt_m_p(m);
     gt_tok tok = gt_section_begin(m);
-    gt_store_relaxed(&g->m, m);
+    gt_store_release(&g->m, m); /* pair: g-m */
     m->t.g = &g->t;
     gt_g_change(m, g, tok, GT_G_RUNNABLE, GT_G_RUNNING);
     GT_EMIT(m, tok, go_start);

@@ -179,7 +179,7 @@ static bool steal_status(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
 static bool in_syscall_with(struct gt_g *g, struct gt_p *p)
 {
     uint64_t w = gt_load_relaxed(&g->t.status);
-    struct gt_m *gm = gt_load_relaxed(&g->m);
+    struct gt_m *gm = gt_load_acquire(&g->m); /* pair: g-m */
     return gt_status_of(w) == GT_G_SYSCALL && !(w & GT_STATUS_LOST) && gm && gm->t.p == &p->t;
 }
 
@@ -194,7 +194,7 @@ static bool steal_scanbit(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
         return false;
     }
     gt_tok tok = gt_trace_acquire(m); /* I2 */
-    gt_load_relaxed(&g->m)->t.p = NULL;
+    gt_load_acquire(&g->m)->t.p = NULL; /* pair: g-m */
     gt_store_release(&p->m, NULL); /* pair: p-owner */
     gt_p_set(m, p, tok, to);
     GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_OTHER);

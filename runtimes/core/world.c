@@ -312,7 +312,7 @@ void gt_each_p_safe(struct gt_runtime *rt, void (*fn)(struct gt_p *, void *), vo
  */
 static void ask_to_stop(struct gt_runtime *rt, struct gt_g *g, uint64_t word)
 {
-    struct gt_m *gm = gt_load_relaxed(&g->m);
+    struct gt_m *gm = gt_load_acquire(&g->m); /* pair: g-m */
     gt_store_release(&g->preempt_stop, gt_stop_tag(word)); /* pair: preempt-stop */
     int32_t n = gt_load_relaxed(&rt->procs);
     for (int32_t i = 0; gm && i < n; i++) {
@@ -324,7 +324,7 @@ static void ask_to_stop(struct gt_runtime *rt, struct gt_g *g, uint64_t word)
 
 static void view_g(struct gt_g *g, struct gt_trace_g_view *v)
 {
-    struct gt_m *gm = gt_load_relaxed(&g->m);
+    struct gt_m *gm = gt_load_acquire(&g->m); /* pair: g-m */
     v->status = gt_g_status(g);
     v->reason = (enum gt_wait_reason)gt_load_relaxed(&g->t.wait_reason);
     v->tid = gm ? gm->t.tid : -1;
