@@ -32,6 +32,8 @@
 #include "gauntlet/tracer.h"
 #include "port/port.h"
 
+struct gt_gc;
+struct gt_gc_p;
 struct gt_waiter;
 struct gt_runtime;
 
@@ -111,6 +113,13 @@ struct gt_g {
     /* Given by the waker before ready(), read after the park. */
     struct gt_waiter *wake_waiter;
     struct gt_waiter waiter; /* the one most waits need */
+
+    /* The collector's. Written by: the G's own M, or holder of the scan bit. */
+    int64_t gc_credit;   /* bytes of marking done in advance; < 0: owed */
+    uint64_t gc_cycle;   /* the last one in which its stack was scanned */
+    bool gc_assisting;   /* between the events of an assist */
+    void *gc_sp;         /* while it waits for form's sake: its frames above this stand still */
+    void *gc_regs[6];    /* registers that a callee keeps, as they were then */
 
     struct gt_timer *sleep_timer;
     void *park_arg; /* of the park in progress, for wait queues */
@@ -217,6 +226,7 @@ struct GT_ALIGNED gt_p {
     uint32_t steal_tick;
     uint64_t rng;
     struct gt_timers *timers;
+    struct gt_gc_p *gc; /* gc.h */
     gt_ai64 timer_next; /* when the earliest of them is due, 0 none. Written under their lock */
     struct gt_pcounts count;
 
@@ -254,6 +264,7 @@ struct gt_runtime {
     struct gt_tracer_host tracer_host;
     struct gt_os os;
     struct gt_arena *arena;
+    struct gt_gc *gc; /* gc.c */
     struct gt_topo *topo;
     struct gt_stacks *stacks;
     struct gt_place *places; /* of Ps that may exist */
@@ -263,8 +274,11 @@ struct gt_runtime {
     void **node_state;
 
     /* Read often, written rarely. */
-    GT_ALIGNED gt_a32 trace_on; /* the hint read by every section's fast path */
+    GT_ALIGNED gt_a32 trace_on; /* the hint read by every section's fast path: enum gt_trace_on */
+    bool core_sections;         /* the tracer's are opened and closed inline. Constant */
+    gt_a64 generation;          /* what they begin by. Written by: the tracer */
     gt_a32 stopping;            /* the world is to stop */
+    gt_a32 gc_marking;          /* barriers on, workers wanted. Written with the world stopped */
     gt_a32 exiting;             /* Ms shall leave */
     gt_a32 fault;               /* faults build: which one */
     gt_ai32 procs;
@@ -423,74 +437,8 @@ static inline void gt_unpin(struct gt_m *m)
     m->locks--;
 }
 
-/* 1: no hooks at all, for the benchmark that prices them and nothing else. */
-#ifndef GT_NO_HOOKS
-#define GT_NO_HOOKS 0
-#endif
-
 /* ---- tracer sections ------------------------------------------------------------------ */
-/* Context: m is the calling M. Pins it. One load and one predicted branch when off. */
-static inline __attribute__((always_inline)) gt_tok gt_trace_acquire(struct gt_m *m)
-{
-    if (GT_NO_HOOKS)
-        return gt_tok_off();
-    m->locks++;
-    gt_signal_fence();
-    struct gt_runtime *rt = m->rt;
-    if (gt_likely(gt_load_acquire(&rt->trace_on) == 0)) /* pair: trace-on */
-        return gt_tok_off();
-    gt_tok t = rt->tracer->acquire(rt->tracer_state, &m->t);
-#if GT_ORACLE
-    m->sections += gt_tok_on(t);
-#endif
-    return t;
-}
-static inline __attribute__((always_inline)) void gt_trace_release(struct gt_m *m, gt_tok t)
-{
-    if (GT_NO_HOOKS)
-        return;
-    if (gt_unlikely(gt_tok_on(t))) {
-        m->rt->tracer->release(m->rt->tracer_state, &m->t, t);
-#if GT_ORACLE
-        m->sections--;
-#endif
-    }
-    gt_signal_fence();
-    m->locks--;
-}
-/*
- * A section round a change of a G by an M that has no P, which no stop of the world waits
- * for: a trace that starts waits until the change is made (exiting_syscall).
- *
- *   M without a P                       starts a trace, world stopped
- *   acquire: off
- *                                       generation 1, on; status of the G: Dead
- *                                       generation 2
- *   Dead -> Syscall, no event           the G is there, and nobody has said how
- *
- * gt_no_p_changed after the change, before gt_trace_release.
- */
-static inline gt_tok gt_trace_acquire_no_p(struct gt_m *m)
-{
-    gt_add_seqcst(&m->rt->exiting_syscall, 1u); /* pair: exiting-syscall */
-    gt_fence_light(m->rt);                      /* pair: asym */
-    return gt_trace_acquire(m);
-}
-static inline void gt_no_p_changed(struct gt_m *m)
-{
-    gt_sub_seqcst(&m->rt->exiting_syscall, 1u); /* pair: exiting-syscall */
-}
-/* Emits event `op` inside section `tok`; extra arguments follow. Missing ops are the
- * tracer's choice. The ordinal grows whether or not the tracer writes. */
-#define GT_EMIT(m_, tok_, op, ...)                                                                 \
-    do {                                                                                           \
-        if (!GT_NO_HOOKS && gt_unlikely(gt_tok_on(tok_))) {                                        \
-            const struct gt_tracer_ops *gt_ops_ = (m_)->rt->tracer;                                \
-            if (gt_ops_->op)                                                                       \
-                gt_ops_->op((m_)->rt->tracer_state, &(m_)->t, tok_, ##__VA_ARGS__);                \
-            gt_bump(&(m_)->t.events, 1u);                                                          \
-        }                                                                                          \
-    } while (0)
+#include "core/emit.h"
 
 /* ---- sched loop (loop.c, park.c) -------------------------------------------------------- */
 GT_NORETURN void gt_schedule(struct gt_m *m); /* system stack */

@@ -112,7 +112,8 @@ static void set_enabled(const struct gt_tracer_host *h, bool on)
 {
     if (on && gt_load_relaxed(&h->rt->stopping) == 0)
         gt_violation(h->rt, GT_V_SECTION, "tracing enabled while the world runs");
-    gt_store_release(&h->rt->trace_on, on ? 1u : 0u); /* pair: trace-on */
+    uint32_t hint = h->rt->core_sections ? GT_TRACE_INLINE : GT_TRACE_ASK;
+    gt_store_release(&h->rt->trace_on, on ? hint : (uint32_t)GT_TRACE_OFF); /* pair: trace-on */
 }
 
 static struct gt_mach *trace_self(const struct gt_tracer_host *h)
@@ -480,5 +481,6 @@ void gt_host_init(struct gt_runtime *rt)
         .alarm = alarm,
         .warn = trace_warn,
         .violation = trace_violation,
+        .generation = &rt->generation,
     };
 }

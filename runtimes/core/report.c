@@ -251,7 +251,11 @@ const char *gt_wait_reason_name(enum gt_wait_reason r)
         [GT_WAIT_STOP_WORLD] = "stopping the world",
         [GT_WAIT_TRACE_START] = "starting a trace",
         [GT_WAIT_TRACE_STATUS] = "trace goroutine status",
+        [GT_WAIT_GC_ASSIST] = "mark assist",
+        [GT_WAIT_GC_SWEEPER] = "background sweeper",
+        [GT_WAIT_GC_CYCLE] = "end of a GC cycle",
         [GT_WAIT_GC_MARK] = "marking",
+        [GT_WAIT_GC_SAFE_POINT] = "GC safe point",
     };
     return (unsigned)r < GT_WAIT_COUNT ? names[r] : "?";
 }

@@ -25,27 +25,6 @@ GT_HOT struct gt_m *gt_pin_after_checkpoint(void)
     return gt_pin();
 }
 
-/*
- * A section of a caller that cannot be stopped anyway: on a system stack (the handler of
- * preempt.c stops a G on its own stack only), or pinned. With the tracer off it then costs
- * one load and one predicted branch and writes nothing; on, it pins like every section.
- */
-GT_HOT gt_tok gt_section_begin(struct gt_m *m)
-{
-    if (GT_NO_HOOKS || gt_likely(gt_load_relaxed(&m->rt->trace_on) == 0))
-        return gt_tok_off();
-    gt_tok tok = gt_trace_acquire(m);
-    if (!gt_tok_on(tok))
-        gt_trace_release(m, tok);
-    return tok;
-}
-
-GT_HOT void gt_section_end(struct gt_m *m, gt_tok tok)
-{
-    if (gt_unlikely(gt_tok_on(tok)))
-        gt_trace_release(m, tok);
-}
-
 GT_HOT void gt_account_run(struct gt_p *p, bool inherit)
 {
     gt_bump(&p->count.switches, 1u);

@@ -213,6 +213,8 @@ int gt_runtime_create(const struct gt_config *c, struct gt_runtime **out, char *
     rt->topo = topo;
     rt->arena = arena;
     rt->asym = !GT_TSAN && gt_os_membarrier() == 0;
+    rt->core_sections =
+        (rt->tracer->head.flags & GT_TRACER_CORE_SECTIONS) && gt_os_membarrier() == 0;
     init_locks(rt);
     rc = set_fault(rt, c->fault, err, n);
     if (rc == 0)

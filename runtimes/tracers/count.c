@@ -15,8 +15,8 @@
  */
 #include <errno.h>
 
+#include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
-#include "tracers/common/section.h"
 
 #define KINDS(X)                                                                                   \
     X(ProcsChange)                                                                                 \

@@ -20,9 +20,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
 #include "tracers/common/buf.h"
-#include "tracers/common/section.h"
 #include "tracers/common/tables.h"
 #include "tracers/common/wiremap.h"
 #include "tracers/common/wirestate.h"
@@ -169,7 +169,7 @@ static uint8_t *open_at(struct locked *t, uint64_t tid, uint64_t *dt)
 static inline uint8_t *w_open(struct locked *t, struct gt_mach *m, uint64_t w, uint64_t *dt)
 {
     (void)w;
-    w_check(t, m, w, 2, m_of(m)->sec.depth > 0 && m_of(m)->sec.entry == w,
+    w_check(t, m, w, 2, gt_section_inside(&m_of(m)->sec, w),
             "event outside of its M's section");
     gt_spin_lock(&t->lock);
     uint8_t *p = open_at(t, (uint64_t)m->tid, dt);

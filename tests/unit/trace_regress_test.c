@@ -404,6 +404,7 @@ int main(void)
         buffer_of_an_ended_run(1);
     }
     slow = gt_tracer_gen;
+    slow.head.flags &= ~(uint64_t)GT_TRACER_CORE_SECTIONS; /* so that acquire is called */
     slow.acquire = slow_acquire;
     tracer = &slow;
     for (int m = 0; m < 2; m++) {

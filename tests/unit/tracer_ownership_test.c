@@ -39,7 +39,7 @@ static void breaks_1(void)
 static void breaks_2(void)
 {
     struct gt_m *m = gt_pin();
-    gt_tok tok = {gt_load_relaxed(&gen()->generation)};
+    gt_tok tok = {gt_load_relaxed(gen()->generation)};
     T->go_label(gen(), &m->t, tok, "outside");
     gt_unpin(m);
 }
@@ -57,7 +57,7 @@ static int64_t slow_write(void *arg, const void *data, size_t n)
 
 static void breaks_3(void)
 {
-    uint64_t w = gt_load_relaxed(&gen()->generation);
+    uint64_t w = gt_load_relaxed(gen()->generation);
     gt_store_relaxed(&held, 1u);
     rt->tracer_host.sema_release(&rt->tracer_host, gen()->done[gt_gen_slot2(w)]);
     gen_advance(gen(), false);

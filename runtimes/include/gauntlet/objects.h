@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "gauntlet/atomic.h"
+#include "gauntlet/section.h"
 #include "gauntlet/types.h"
 
 /*
@@ -72,7 +73,9 @@ struct gt_mach {
     struct gt_proc *p; /* NULL: none. Written by: this M. Read by: this M; others under the scan bit */
     struct gt_task *g; /* the current user G, NULL: none. Likewise */
     void *trace;
-    gt_a64 events; /* ordinal of the next event on this M. Written by: this M */
+    gt_a64 events; /* oracle build: ordinal of the next event on this M. Written by: this M */
+    /* Of a tracer with GT_TRACER_CORE_SECTIONS. Written by: this M, and its m_dies */
+    struct gt_section section;
 };
 
 /* A list of Gs through gt_task.link. */

@@ -9,6 +9,7 @@
  * Errors are negative errno values. Times are ns, monotonic.
  */
 #pragma once
+#include "gauntlet/gc.h"
 #include "gauntlet/plugin.h"
 #include "gauntlet/types.h"
 
@@ -49,6 +50,8 @@ struct gt_config {
     const char *topology; /* NULL: this machine; else an hwloc synthetic string or XML file: placement only */
     int64_t watchdog_ns;  /* name a G that runs so long without a runtime call; 0: 10 s */
     uint32_t perturb;     /* later: disturbance level, oracle build */
+    struct gt_gc_options gc;
+    bool check_owner;     /* lean build: check who takes a stack, as the oracle build always does */
     const char *fault;    /* NULL; else a planted fault of faults.def, in a build that has them */
 };
 /* All defaults; scheduler, tracer and procs are still to be set. */
@@ -183,7 +186,19 @@ struct gt_runtime_ops {
     int (*set_procs)(int32_t n); /* 0, -EINVAL, -ENOSPC (bound: no more CPUs), -ENOMEM (as
                                     many as there was memory for) */
     int32_t (*procs)(void);
-    void (*gc)(void);
+
+    /* ---- collected memory: rules and types in gc.h. From a G. ---- */
+    /* A zeroed object of `size` bytes; layout NULL: no pointers in it. NULL: no memory, or
+     * over the limit, a cycle having been tried; said once on standard error. May switch. */
+    void *(*gc_alloc)(size_t size, const struct gt_gc_layout *layout);
+    void (*gc_store)(void *slot, void *value); /* *(void **)slot = value, U1 */
+    /* Every aligned word of the area keeps what it points to alive. 0, -EINVAL, -ENOMEM. */
+    int (*gc_root_add)(void *area, size_t bytes);
+    void (*gc_root_remove)(void *area);
+    /* A whole cycle, swept too, that began after the call. Switches. 0; -EBUSY: the caller has
+     * stopped the world; -EPERM: not on a G, or inside a system call. */
+    int (*gc)(void);
+    void (*gc_stats)(struct gt_runtime *rt, struct gt_gc_stats *out); /* any thread */
 
     /* ---- foreign threads ---- */
     /* From a thread the runtime did not make, or from a G inside syscall_enter: runs

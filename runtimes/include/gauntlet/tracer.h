@@ -31,6 +31,10 @@
 #define GT_TRACER_FLIGHT 8u        /* can keep the last seconds only */
 #define GT_TRACER_CHECKABLE 16u    /* what it hands to the sink is a trace `check` can read */
 #define GT_TRACER_NULL 32u         /* never enabled: start is refused */
+/* A section is gt_section_enter and _leave (section.h) on gt_mach.section and *host->generation,
+ * the token that word. Where the fences can be the kernel's (gt_section_asym) the core does so
+ * itself; else, and for who calls them, acquire and release do just the same. */
+#define GT_TRACER_CORE_SECTIONS 64u
 
 /* Where events go. `write` returns bytes taken or negative errno; after an error the tracer
  * writes no more: it stops the trace, or drops what comes. The loss is reported at the stop. */
@@ -165,6 +169,9 @@ struct gt_tracer_host {
     /* A broken rule of the tracing protocol, by its number (the seven of Go's tracer): is
      * counted and reported, and returns. */
     void (*violation)(const struct gt_tracer_host *h, uint32_t rule, const char *what);
+    /* The word of GT_TRACER_CORE_SECTIONS, 0: no section begins. Written by: the tracer, who
+     * calls gt_section_fence before it looks at marks. 0 when a run begins. */
+    gt_a64 *generation;
 };
 
 /*

@@ -50,13 +50,17 @@ enum gt_wait_reason {
     GT_WAIT_WORLD_SEMA,
     GT_WAIT_CORO, /* the side of a direct switch that does not run */
     GT_WAIT_PREEMPTED, /* stopped for a suspender, who makes it runnable again */
+    GT_WAIT_GC_ASSIST, /* owes marking and found none to do */
+    GT_WAIT_GC_SWEEPER, /* the background sweeper, nothing to sweep */
+    GT_WAIT_GC_CYCLE,   /* in gc(): until the cycle has ended */
     /* From here on: the G runs, it only lets a suspender (collector, status pass)
      * in. Tracers and the stack owner check model it as running. */
     GT_WAIT_RUNNING_FIRST,
     GT_WAIT_STOP_WORLD = GT_WAIT_RUNNING_FIRST,
     GT_WAIT_TRACE_START,
     GT_WAIT_TRACE_STATUS,
-    GT_WAIT_GC_MARK,
+    GT_WAIT_GC_MARK,       /* a mark worker or an assist at work */
+    GT_WAIT_GC_SAFE_POINT, /* the collector runs a function on every P */
     GT_WAIT_COUNT
 };
 const char *gt_wait_reason_name(enum gt_wait_reason r);

@@ -53,6 +53,12 @@ static inline const char *gt_wiremap_block(enum gt_wait_reason r)
         return gt_wire_block_names[GT_WIRE_BLOCK_SYSTEM];
     case GT_WAIT_PREEMPTED:
         return gt_wire_block_names[GT_WIRE_BLOCK_PREEMPTED];
+    case GT_WAIT_GC_ASSIST:
+        return gt_wire_block_names[GT_WIRE_BLOCK_GC_ASSIST];
+    case GT_WAIT_GC_SWEEPER:
+        return gt_wire_block_names[GT_WIRE_BLOCK_GC_SWEEPER];
+    case GT_WAIT_GC_CYCLE:
+        return gt_wire_block_names[GT_WIRE_BLOCK_GC_END];
     default:
         return gt_wire_block_names[GT_WIRE_BLOCK_UNSPECIFIED];
     }

@@ -162,7 +162,7 @@ static void stop_generations(struct gen *t, uint64_t w)
     gt_spin_lock(&t->lock);
     t->shutdown = true;
     gt_spin_unlock(&t->lock);
-    gt_store_release(&t->generation, GT_GEN_OFF); /* pair: generation */
+    gt_store_release(t->generation, GT_GEN_OFF); /* pair: generation */
     t->host->set_enabled(t->host, false);
 }
 
@@ -171,7 +171,7 @@ static void next_generation(struct gen *t, uint64_t w)
     uint64_t n = gt_gen_next(w);
     t->last_generation = w;
     gen_tables_begin(t, n);
-    gt_store_release(&t->generation, n); /* pair: generation */
+    gt_store_release(t->generation, n); /* pair: generation */
     gen_write_sync(t, n);
     gt_tok tok = t->host->acquire(t->host);
     if (gt_tok_on(tok))
@@ -184,16 +184,16 @@ static void list_m(struct gt_mach *m, void *arg)
 {
     struct gen *t = arg;
     gen_m_of(m)->link = t->to_flush;
-    t->to_flush = gen_m_of(m);
+    t->to_flush = m;
 }
 
 /* One round; who still writes stays on the list. */
 static void flush_round(struct gen *t, unsigned slot)
 {
-    struct gen_m **at = &t->to_flush;
+    struct gt_mach **at = &t->to_flush;
     while (*at) {
-        struct gen_m *m = *at;
-        if (!gt_section_clear(&m->sec)) {
+        struct gen_m *m = gen_m_of(*at);
+        if (!gt_section_clear(&(*at)->section)) {
             at = &m->link;
             continue;
         }
@@ -245,7 +245,7 @@ void gen_advance(struct gen *t, bool stop)
 {
     const struct gt_tracer_host *h = t->host;
     h->sema_acquire(h, t->advance, -1);
-    uint64_t w = gt_load_relaxed(&t->generation);
+    uint64_t w = gt_load_relaxed(t->generation);
     struct pass pass = {t, w};
     if (w != GT_GEN_OFF) {
         h->each_g(h, look_at_g, &pass);

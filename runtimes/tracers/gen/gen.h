@@ -20,21 +20,20 @@
  * semaphore, an allocation or a call of the host.
  */
 #pragma once
+#include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
 #include "tracers/common/buf.h"
-#include "tracers/common/section.h"
 #include "tracers/common/tables.h"
 #include "tracers/common/wiremap.h"
 #include "tracers/common/wirestate.h"
 
 struct gen_m {
-    struct gt_section sec;
     /* Written by: this M in a section of that generation; the advance once the M is out.
      * Taken under gen.lock. */
     struct gt_tbuf *buf[2];
     uint64_t last;      /* time of its last event */
     gt_a64 events;      /* written. Written by: this M */
-    struct gen_m *link; /* the advance's list of Ms to flush */
+    struct gt_mach *link; /* the advance's list of Ms to flush */
     struct gt_stack_cache stacks;
 };
 
@@ -53,8 +52,9 @@ struct gen {
     uint64_t trace; /* number of its first generation */
     gt_a64 gc_seq;
 
-    /* The source of truth: 0 off, else the generation (slots.h). Written by: start, advance. */
-    gt_a64 generation __attribute__((aligned(64)));
+    /* The source of truth, the host's: 0 off, else the generation (slots.h). Written by: start,
+     * advance. */
+    gt_a64 *generation;
 
     struct gt_stack_tab stacks[2];
     struct gt_string_tab strings[2];
@@ -87,7 +87,7 @@ struct gen {
     /* Of the advance going on. */
     struct gen_rec *recs;
     size_t n_recs, cap_recs;
-    struct gen_m *to_flush;
+    struct gt_mach *to_flush;
     int32_t procs;
 
     gt_a64 events_left; /* of Ms that have left */

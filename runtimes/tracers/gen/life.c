@@ -83,7 +83,7 @@ static void switch_on(struct gen *t, uint64_t first)
     h->each_p(h, forget_syscall, t);
     gen_tables_begin(t, first);
     h->set_enabled(h, true);
-    gt_store_release(&t->generation, first); /* pair: generation */
+    gt_store_release(t->generation, first); /* pair: generation */
     gt_section_fence(t->os, t->asym);
     const gt_a32 *exiting = h->exiting_syscall(h);
     gt_await(exiting, gt_load_seqcst(exiting) == 0); /* pair: exiting-syscall */
@@ -106,7 +106,7 @@ static bool header_ok(uint32_t h)
 static int start_held(struct gen *t, const struct gt_trace_options *o)
 {
     const struct gt_tracer_host *h = t->host;
-    if (t->on && gt_load_relaxed(&t->generation) != GT_GEN_OFF)
+    if (t->on && gt_load_relaxed(t->generation) != GT_GEN_OFF)
         return -EBUSY;
     if (t->on)
         (void)finish(t); /* it stopped by itself */
@@ -221,10 +221,10 @@ void gen_run_ended(void *tv)
     const struct gt_tracer_host *h = t->host;
     struct gt_sema *ones[] = {t->life, t->advance};
     struct gt_sema *zeros[] = {t->done[0], t->done[1], t->wake, t->advancer_gone, t->reader_gone};
-    uint64_t w = gt_load_relaxed(&t->generation);
+    uint64_t w = gt_load_relaxed(t->generation);
     if (w != GT_GEN_OFF)
         t->last_generation = w;
-    gt_store_relaxed(&t->generation, GT_GEN_OFF);
+    gt_store_relaxed(t->generation, GT_GEN_OFF);
     h->sched_lock(h);
     h->each_m(h, forget_m, NULL);
     h->sched_unlock(h);

@@ -94,7 +94,7 @@ static inline __attribute__((always_inline)) struct gt_tbuf *room(struct gen *t,
 {
     struct gen_m *m = gen_m_of(mach);
     struct gt_tbuf *b = m->buf[gt_gen_slot2(w)];
-    w_check(t, mach, w, 2, m->sec.depth > 0 && m->sec.entry == w,
+    w_check(t, mach, w, 2, gt_section_inside(&mach->section, w),
             "event outside of its M's section");
     if (__builtin_expect(!b || gt_tbuf_left(b) < GT_EV_MAX_BYTES, 0))
         b = gen_refill(t, mach, w);
@@ -207,18 +207,18 @@ void gen_write_sync(struct gen *t, uint64_t w)
     gen_push(t, b);
 }
 
-/* ---- sections ---------------------------------------------------------------------------------------- */
+/* ---- sections: for who wraps these ops, and where the kernel does no fences ---------------------------------------------------------------------------------------- */
 static gt_tok gen_acquire(void *tv, struct gt_mach *m)
 {
     struct gen *t = tv;
-    return (gt_tok){gt_section_enter(&gen_m_of(m)->sec, &t->generation, t->asym)};
+    return (gt_tok){gt_section_enter(&m->section, t->generation, t->asym)};
 }
 
 static void gen_release(void *tv, struct gt_mach *m, gt_tok tok)
 {
     (void)tv;
     (void)tok;
-    gt_section_leave(&gen_m_of(m)->sec);
+    gt_section_leave(&m->section);
 }
 
 static uint64_t gen_generation(void *tv, gt_tok tok)
@@ -243,12 +243,12 @@ static void gen_m_dies(void *tv, struct gt_mach *mach)
     struct gen *t = tv;
     struct gen_m *m = gen_m_of(mach);
     t->host->assert_sched_locked(t->host);
-    gt_store_relaxed(&m->sec.mark, 1u);
+    gt_store_relaxed(&mach->section.mark, 1u);
     gt_spin_lock(&t->lock);
     gen_take(t, m, 0);
     gen_take(t, m, 1);
     gt_spin_unlock(&t->lock);
-    gt_store_release(&m->sec.mark, 0u); /* pair: section */
+    gt_store_release(&mach->section.mark, 0u); /* pair: section */
     gt_add_relaxed(&t->events_left, gt_load_relaxed(&m->events));
     gt_store_relaxed(&m->events, 0u);
 }
@@ -278,6 +278,7 @@ static int gen_init(void *tv, const struct gt_tracer_host *h)
     struct gen *t = tv;
     t->host = h;
     t->os = h->os;
+    t->generation = h->generation;
     t->asym = gt_section_asym(h->os);
     gt_tpool_init(&t->pool, h->os);
     for (int i = 0; i < 2; i++) {
@@ -327,7 +328,7 @@ const struct gt_tracer_ops gt_tracer_gen = {
     .head = GT_PLUGIN_HEAD(GT_MAGIC_TRACER, struct gt_tracer_ops, "gen",
                            "Go's: generations, a buffer per M, numbers per G and P",
                            GT_TRACER_GENERATIONS | GT_TRACER_STACKS | GT_TRACER_CHECKABLE |
-                               GT_TRACER_STOPS_WORLD),
+                               GT_TRACER_STOPS_WORLD | GT_TRACER_CORE_SECTIONS),
     .runtime_state = sizeof(struct gen),
     .m_state = sizeof(struct gen_m),
     .p_state = sizeof(struct gt_wire_p),

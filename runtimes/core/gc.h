@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The collector: what its files share. Private to core/.
+ *
+ *   gc_sizes.c   size classes                 gc_work.c     buffers of grey objects
+ *   gc_pages.c   memory in pages, lookup      gc_mark.c     objects, barrier, drain
+ *   gc_span.c    spans, allocation, marks     gc_roots.c    stacks, roots, channels
+ *   gc_sweep.c   sweeping                     gc_pace.c     goal, trigger, assists
+ *   gc_worker.c  mark workers                 gc.c          the cycle and its phases
+ *   gc_api.c     ops, options, statistics
+ *
+ * Non-moving, concurrent mark and sweep, as Go's: sweep termination (world stopped), mark,
+ * mark termination (world stopped), sweep.
+ *
+ * Invariants (cited as GC1.. by asserts and tests):
+ *   GC1 Colours. White: mark bit clear. Grey: marked and in a work buffer. Black: marked and
+ *       in none. An object is marked once a cycle, by who sets the bit first; who sets it
+ *       puts the object in a buffer if it has pointers.
+ *   GC2 While marking, an object is born black.
+ *   GC3 Hybrid barrier: while marking, gc_store(slot, v) shades what the slot held and v,
+ *       before the slot changes. So an object that was reachable when marking began stays
+ *       reachable for the marker (what the slot held), and one that a grey stack puts into a
+ *       black object is not lost when the stack forgets it (v).
+ *
+ *          mutator, its stack not yet scanned        marker
+ *          q in a register only
+ *          black->f := q      (v unshaded)
+ *          q dropped                                 scans the stack: no q
+ *                                                    black is never looked at again
+ *          black->f->x                               q was freed
+ *
+ *   GC4 A stack is scanned once a cycle, by the holder of its G's scan bit, and is black from
+ *       then on. No stack is looked at again with the world stopped. A G born or reborn while
+ *       marking begins with a black stack: who spawns it shades its argument.
+ *   GC5 A pointer that leaves a place that is looked at by nobody again, or comes to one
+ *       outside a barrier (a channel's element copied to or from a stack) is shaded by who
+ *       copies it.
+ *   GC6 Only an M with a P, on a G or for one, allocates, stores or marks; it does not lose
+ *       its P in the middle (pinned). The caches and buffers of a P are its owner's; with the
+ *       world stopped they are the stopper's, at a safe point who runs the function's.
+ *   GC7 The phase changes with the world stopped only. The tracer hears GCBegin and GCEnd in
+ *       the same hold of the world semaphore as the change, so a generation begins either
+ *       before both or after both.
+ *   GC8 Marking has ended when, at one moment with the world stopped, no buffer anywhere
+ *       holds a grey object and every root job is done.
+ *   GC9 A span is swept once a cycle, before anything is allocated in it, and by whom its
+ *       sweep generation was taken. No cycle begins before all spans are swept.
+ *   GC10 Stacks shrink by the holder of the scan bit only, in Runnable or Waiting, and never
+ *       those of Gs that wait for form's sake (GT_WAIT_RUNNING_FIRST and above): they run on
+ *       that very stack.
+ *
+ * Locks: heap (GT_RANK_HEAP) and gc (GT_RANK_GC) above ALLG and CHAN, below LEAF; see
+ * lockrank.def. The collector's own semaphore is taken before the world semaphore.
+ */
+#pragma once
+#include "core/core.h"
+#include "gauntlet/gc.h"
+
+/* ---- objects ------------------------------------------------------------------------ */
+#define GT_GC_PAGE 8192u
+#define GT_GC_SMALL_MAX 32768u /* larger objects have a span of their own */
+#define GT_GC_CLASSES_MAX 80u
+
+struct gt_heap;
+struct gt_heap_cache; /* one per P */
+
+/*
+ * A run of pages that holds objects of one size. In a span with pointers each slot begins with
+ * one word, the object's layout, and the object (aligned to 8) stands behind it; in one
+ * without, objects are aligned to 16.
+ */
+struct gt_span {
+    uintptr_t start;
+    uint32_t npages;
+    uint32_t slot_size; /* bytes; 0 for large: npages * GT_GC_PAGE */
+    uint32_t n_slots;
+    uint32_t magic;     /* slot index of offset o: (uint64_t)o * magic >> 32 */
+    uint8_t cls;
+    bool pointers;
+    int16_t node;
+    gt_a32 sweep_gen;   /* see gc_sweep.c */
+    gt_a32 state;       /* 0 free or being made: not to be looked into; 1 in use */
+    uint32_t next_free; /* Owner: who allocates in it. */
+    uint32_t n_used;
+    uint64_t *used;     /* bit per slot: allocated (as of the last sweep, then those given out) */
+    gt_a64 *marks;      /* bit per slot: GC1. Cleared by the sweep for the next cycle */
+    struct gt_span *next, *prev; /* of the list it is on. Guarded by: the heap's locks */
+};
+
+/* One object, as lookup finds it. */
+struct gt_obj {
+    struct gt_span *span;
+    uint32_t index;
+    uintptr_t base; /* of the object, after its layout word */
+};
+
+/* ---- heap: gc_sizes.c, gc_pages.c, gc_span.c, gc_sweep.c -------------------------------- */
+struct gt_heap_options {
+    int32_t nodes;
+    uint64_t limit;
+    bool poison;
+};
+/* The runtime is for its arena, locks and violations only. 0, -ENOMEM. */
+int gt_heap_create(struct gt_runtime *rt, const struct gt_heap_options *o, struct gt_heap **out);
+void gt_heap_destroy(struct gt_heap *h);
+/* A P's cache, on its node. NULL: no memory. */
+struct gt_heap_cache *gt_heap_cache_new(struct gt_heap *h, int32_t node);
+void gt_heap_cache_free(struct gt_heap *h, struct gt_heap_cache *c); /* flushed */
+/* Gives its spans back; counts its counters in. GC6. */
+void gt_heap_cache_flush(struct gt_heap *h, struct gt_heap_cache *c);
+
+/*
+ * A zeroed object of `size` bytes (> 0), or NULL: out of memory, or over the limit. black:
+ * GC2. *refilled: bytes that the heap's count grew by in this call, counted when a span is
+ * taken into the cache and for large objects: 0 on the short way. Sweeps spans of the class
+ * when it needs one (m: the caller, pinned, for events).
+ */
+void *gt_heap_alloc(struct gt_heap *h, struct gt_m *m, struct gt_heap_cache *c, size_t size,
+                    const struct gt_gc_layout *layout, bool black, size_t *refilled);
+/* Any word. True when it points into an allocated slot of a span in use, at the object or
+ * inside it. Any thread, at any time. Conservative. */
+bool gt_heap_find(const struct gt_heap *h, uintptr_t word, struct gt_obj *out);
+/* True when this call marked it first. */
+bool gt_heap_mark(struct gt_obj o);
+bool gt_heap_marked(struct gt_obj o);
+/* Bytes of its slot. */
+size_t gt_heap_slot_bytes(struct gt_obj o);
+/* NULL: no pointers. */
+const struct gt_gc_layout *gt_heap_layout(struct gt_obj o);
+size_t gt_heap_object_bytes(struct gt_obj o); /* from base to the slot's end */
+
+/* World stopped, all caches flushed, all spans swept. Begins a new sweep generation: every
+ * span in use is to be swept. Called at mark termination. */
+void gt_heap_sweep_begin(struct gt_heap *h);
+/* Sweeps one span; its pages, SIZE_MAX when none is left. Any M with a P, pinned. Emits no
+ * event: who calls does (gt_gc_sweep_some). */
+size_t gt_heap_sweep_one(struct gt_heap *h, uint64_t *swept_bytes, uint64_t *freed_bytes);
+bool gt_heap_swept(const struct gt_heap *h); /* all of them, none in the middle */
+/* Free runs of pages above `keep` bytes go back to the kernel, content only. */
+size_t gt_heap_trim(struct gt_heap *h, size_t keep);
+
+struct gt_heap_stats { /* caches not yet flushed are missing */
+    uint64_t now;    /* bytes of slots allocated and not yet found dead */
+    uint64_t memory; /* taken from the arenas */
+    uint64_t allocs, frees, alloc_bytes, free_bytes, swept_spans;
+};
+void gt_heap_stats(const struct gt_heap *h, struct gt_heap_stats *out);
+
+/* ---- grey objects: gc_work.c ------------------------------------------------------------- */
+struct gt_work;   /* the shared lists */
+struct gt_work_p; /* a P's buffers */
+int gt_work_create(struct gt_runtime *rt, struct gt_work **out);
+void gt_work_destroy(struct gt_work *w);
+struct gt_work_p *gt_work_p_new(struct gt_work *w, int32_t node);
+void gt_work_p_free(struct gt_work *w, struct gt_work_p *p); /* empty */
+/* false: no memory for a buffer: the object stays marked and is remembered as lost work (see
+ * gc_work.c: the cycle falls back to a walk over the heap). */
+void gt_work_put(struct gt_work *w, struct gt_work_p *p, uintptr_t object);
+uintptr_t gt_work_get(struct gt_work *w, struct gt_work_p *p); /* 0: none anywhere */
+/* Gives what p has to the others. True: it had something. */
+bool gt_work_flush(struct gt_work *w, struct gt_work_p *p);
+void gt_work_balance(struct gt_work *w, struct gt_work_p *p); /* others starve: half of it */
+bool gt_work_any(const struct gt_work *w);                    /* shared lists; a hint */
+
+/* ---- marking: gc_mark.c, gc_roots.c -------------------------------------------------------- */
+/* One P's share in the collector. Owner: GC6. */
+struct gt_gc_p {
+    struct gt_heap_cache *cache;
+    struct gt_work_p *work;
+    int64_t scan_work;  /* bytes looked at, not yet counted in */
+    uint64_t marked;    /* bytes marked, not yet counted in */
+    struct gt_g *worker; /* its mark worker, parked when not at work */
+    /* Sweeping between events: see gt_gc_sweep_some. The tracer's status of a P says so. */
+    bool in_sweep;
+    uint64_t swept, reclaimed;
+    int64_t fraction_ns; /* fractional worker: time used in this cycle */
+    uint32_t mode;       /* of its worker now: enum gt_gc_mode */
+};
+
+/* Shades whatever word points to. m pinned with a P, marking. */
+void gt_gc_shade(struct gt_m *m, uintptr_t word);
+/* n words at p, aligned or not: GC5. Anything may be in them. */
+void gt_gc_shade_words(struct gt_m *m, const void *p, size_t bytes);
+/* Marks until there is nothing to do, `until` says so (asked between objects; NULL: never),
+ * or `budget` bytes were looked at (< 0: no limit). Bytes looked at. Takes root jobs first. */
+int64_t gt_gc_drain(struct gt_m *m, bool (*until)(struct gt_m *), int64_t budget);
+/* World stopped: the roots of the cycle that begins. O(1) in the number of Gs. */
+void gt_gc_roots_begin(struct gt_runtime *rt);
+bool gt_gc_roots_done(struct gt_runtime *rt);
+/* Root areas: bytes of words, aligned. From a G. 0, -ENOMEM. Looked at as pointers. */
+int gt_gc_root_add(struct gt_runtime *rt, void *area, size_t bytes);
+void gt_gc_root_remove(struct gt_runtime *rt, void *area);
+
+/* Hooks for the rest of the core; each one load and one predicted branch when not marking. */
+static inline bool gt_gc_marking(const struct gt_runtime *rt)
+{
+    return gt_unlikely(gt_load_relaxed(&rt->gc_marking) != 0);
+}
+
+/* ---- the cycle: gc.c, gc_worker.c, gc_pace.c ------------------------------------------------- */
+enum gt_gc_phase { GT_GC_OFF, GT_GC_MARK, GT_GC_MARK_TERM };
+enum gt_gc_mode { GT_GC_WORKER_NONE, GT_GC_WORKER_DEDICATED, GT_GC_WORKER_FRACTIONAL, GT_GC_WORKER_IDLE };
+
+int gt_gc_create(struct gt_runtime *rt, const struct gt_gc_options *o);
+void gt_gc_destroy(struct gt_runtime *rt);
+void gt_gc_run_ended(struct gt_runtime *rt); /* no M runs, all Gs are dropped: back to OFF */
+int gt_gc_p_born(struct gt_runtime *rt, struct gt_p *p);  /* 0, -ENOMEM */
+void gt_gc_p_dies(struct gt_runtime *rt, struct gt_p *p); /* world stopped */
+/* A mark worker to run on m's P now, or NULL. System stack, from the loop, while marking. It
+ * is Runnable, its event written; the caller runs it. idle: the P has nothing else to do. */
+struct gt_g *gt_gc_find_worker(struct gt_m *m, bool idle);
+bool gt_gc_idle_work(struct gt_runtime *rt); /* would an idle P find one? For work_after_all */
+/* Sysmon's round: is a cycle due by the clock? */
+void gt_gc_tick(struct gt_runtime *rt, int64_t now);
