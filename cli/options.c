@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "gauntlet/plugin.h"
+#include "gauntlet/tracer.h"
 
 /* One option being taken. */
 struct given {
@@ -255,6 +256,12 @@ static int take_million(const struct given *g)
     return 0;
 }
 
+static int take_check_owner(const struct given *g)
+{
+    g->o->check_owner = true;
+    return 0;
+}
+
 /* ---- traces ------------------------------------------------------------ */
 static int take_trace(const struct given *g)
 {
@@ -288,6 +295,16 @@ static int take_header(const struct given *g)
             return 0;
         }
     return refuse(g, "no header of Go's format: use 1.22, 1.23, 1.25 or 1.26");
+}
+
+static int take_profile(const struct given *g)
+{
+    uint64_t v;
+    if (gt_parse_number(g->value, 1, GT_PROFILE_HZ_MAX, &v) != 0)
+        return refuse(g, "not a rate: write samples a second, 1 to %u (100 is usual)",
+                      GT_PROFILE_HZ_MAX);
+    g->o->profile_hz = (uint32_t)v;
+    return 0;
 }
 
 static int take_rules(const struct given *g)
@@ -329,11 +346,15 @@ static const struct option options[] = {
     {GT_OPT_SEED, "--seed", "N", "of every random choice (drawn, and said)", take_seed},
     {GT_OPT_REPETITIONS, "--repetitions", "N", "samples of each figure (25)", take_repetitions},
     {GT_OPT_MILLION, "--million", NULL, "park a million Gs, not 100,000", take_million},
+    {GT_OPT_CHECK_OWNER, "--check-owner", NULL, "count stacks taken by who does not own them",
+     take_check_owner},
     {GT_OPT_OUT, "--out", "DIR", "keep the result in a file there, too", take_out},
     {GT_OPT_TRACE, "--trace", "FILE", "keep the trace there", take_trace},
     {GT_OPT_GENERATION, "--generation", "TIME", "length of a generation: continuous, 1ms, 1s",
      take_generation},
     {GT_OPT_HEADER, "--header", "VERSION", "of the trace: 1.22, 1.23, 1.25 or 1.26", take_header},
+    {GT_OPT_PROFILE, "--profile", "HZ", "CPU samples a second of each thread's CPU time, traced",
+     take_profile},
     {GT_OPT_RULES, "--rules", "go|strict", "Go's reader's rules, or all of ours (strict)",
      take_rules},
     {GT_OPT_MAX_REPORT, "--max-report", "N", "findings shown at most; all are counted (20)",

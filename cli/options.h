@@ -32,6 +32,8 @@ enum {
     GT_OPT_RULES = 1u << 17,
     GT_OPT_MAX_REPORT = 1u << 18,
     GT_OPT_OUT_FILE = 1u << 19, /* --out names a file; not with GT_OPT_OUT */
+    GT_OPT_CHECK_OWNER = 1u << 20,
+    GT_OPT_PROFILE = 1u << 21,
 };
 
 #define GT_LIST_MAX 16
@@ -52,8 +54,9 @@ struct gt_options {
     const char *trace;    /* NULL: not given */
     int64_t generation_ns; /* 0 continuously, < 0: not given */
     uint32_t header;      /* 122, 123, 125, 126; 0: not given */
+    uint32_t profile_hz;  /* 0: not given */
     uint64_t max_report;  /* UINT64_MAX: not given */
-    bool bind_given, json, million, rules_go;
+    bool bind_given, json, million, rules_go, check_owner;
     char **args; /* what is no option, in order; points into argv */
     int n_args;
 };

@@ -120,6 +120,7 @@ static struct task cell_at(const struct plan *p, uint32_t i)
     t.cell.ops = o->runtime;
     t.cell.config.bind = o->bind;
     t.cell.config.seed = o->seed;
+    t.cell.config.check_owner = o->check_owner;
     t.cell.seed = o->seed;
     t.cell.n = o->ops;
     t.cell.gs = o->gs;
@@ -170,12 +171,16 @@ static void print_replay(const struct plan *p, const struct task *t, uint64_t se
         fprintf(p->tap, " --ops=%" PRIu64, c->n);
     if (c->gs)
         fprintf(p->tap, " --gs=%u", c->gs);
+    if (c->config.check_owner)
+        fprintf(p->tap, " --check-owner");
     if (p->o.generation_ns == 0)
         fprintf(p->tap, " --generation=continuous");
     else if (p->o.generation_ns > 0)
         fprintf(p->tap, " --generation=%" PRId64 "ns", p->o.generation_ns);
     if (p->o.header)
         fprintf(p->tap, " --header=1.%u", p->o.header % 100);
+    if (p->o.profile_hz)
+        fprintf(p->tap, " --profile=%u", p->o.profile_hz);
     fprintf(p->tap, "\"\n");
 }
 
@@ -187,6 +192,21 @@ static void print_counts(const struct plan *p, const struct gt_runtime_stats *s)
             ", callbacks=%" PRIu64 ", threads=%" PRIu64 "]\n",
             s->switches, s->retaken, s->preempted, s->handoffs, s->world_stops, s->procs_changes,
             s->callbacks, s->ms_started);
+}
+
+/* The collector's stops, when there were any. */
+static void print_pauses(const struct plan *p, const struct gt_gc_stats *s)
+{
+    static const char *const phases[GT_GC_STOPS] = {"sweep_term", "mark_term"};
+    if (s->cycles == 0)
+        return;
+    fprintf(p->tap, "  gc_cycles: %" PRIu64 "\n", s->cycles);
+    for (int i = 0; i < GT_GC_STOPS; i++)
+        fprintf(p->tap,
+                "  gc_%s_ns: [asked_p50=%" PRId64 ", asked_p99=%" PRId64 ", asked_max=%" PRId64
+                ", stopped_p50=%" PRId64 ", stopped_p99=%" PRId64 ", stopped_max=%" PRId64 "]\n",
+                phases[i], s->asked[i].p50, s->asked[i].p99, s->asked[i].max, s->stopped[i].p50,
+                s->stopped[i].p99, s->stopped[i].max);
 }
 
 static void print_point(const struct plan *p, const struct task *t, uint32_t number,
@@ -212,10 +232,13 @@ static void print_point(const struct plan *p, const struct task *t, uint32_t num
     gt_tap_quoted(p->tap, "checks", t->cell.workload->checks);
     fprintf(p->tap, "  operations: %" PRIu64 "\n", r->ops);
     gt_tap_quoted(p->tap, "unit", t->cell.workload->unit);
-    fprintf(p->tap, "  rounds: %" PRIu64 "\n  violations: %" PRIu64 "\n  duration: %.3fs\n",
-            r->rounds, o->stats.violations, (double)r->ns / 1e9);
+    fprintf(p->tap,
+            "  rounds: %" PRIu64 "\n  violations: %" PRIu64 "\n  unowned-stack: %" PRIu64
+            "\n  duration: %.3fs\n",
+            r->rounds, o->stats.violations, o->stats.unowned_stacks, (double)r->ns / 1e9);
     gt_trace_report_print(p->tap, &t->trace, &r->trace);
     print_counts(p, &o->stats);
+    print_pauses(p, &o->gc);
     fprintf(p->tap, "  ...\n");
 }
 
@@ -345,10 +368,12 @@ const struct gt_verb gt_verb_stress = {
             "time is used up.\n"
             "--trace=FILE keeps the trace, of several cells as FILE-1, FILE-2, ... before the\n"
             "suffix, of several rounds the last. FILE may be a pipe or a device. --trace,\n"
-            "--generation and --header turn a tracer on: gen, unless --tracer says otherwise.\n"
+            "--generation, --header and --profile turn a tracer on: gen, unless --tracer says\n"
+            "otherwise. --profile needs a kernel timer for each thread (ulimit -i).\n"
             "Without --trace an inconsistent trace is kept in --out, or in $TMPDIR.\n",
     .options = GT_OPT_RUNTIME | GT_OPT_SCHEDULER | GT_OPT_TRACER | GT_OPT_PROCS | GT_OPT_SYSCALLS |
                GT_OPT_BIND | GT_OPT_DURATION | GT_OPT_OPS | GT_OPT_GS | GT_OPT_SEED | GT_OPT_OUT |
-               GT_OPT_TRACE | GT_OPT_GENERATION | GT_OPT_HEADER,
+               GT_OPT_TRACE | GT_OPT_GENERATION | GT_OPT_HEADER | GT_OPT_PROFILE |
+               GT_OPT_CHECK_OWNER,
     .run = run,
 };

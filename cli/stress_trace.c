@@ -15,7 +15,7 @@
 /* ---- what is asked for ------------------------------------------------- */
 static bool asks_for_trace(const struct gt_options *o)
 {
-    return o->trace || o->generation_ns >= 0 || o->header != 0;
+    return o->trace || o->generation_ns >= 0 || o->header != 0 || o->profile_hz != 0;
 }
 
 static const struct gt_tracer_ops *first_tracer(uint64_t flags)
@@ -44,7 +44,10 @@ int gt_traced_refuse(const struct gt_options *o, char *err, size_t size)
             snprintf(err, size,
                      "%s: the tracer %s writes no trace: use one that `list tracers` calls "
                      "checkable",
-                     o->trace ? "--trace" : o->header ? "--header" : "--generation",
+                     o->trace        ? "--trace"
+                     : o->header     ? "--header"
+                     : o->profile_hz ? "--profile"
+                                     : "--generation",
                      o->tracers[i]->head.name);
             return -EINVAL;
         }
@@ -90,6 +93,7 @@ void gt_traced_cell_place(struct gt_traced_cell *t, const struct gt_options *o,
     t->keep = o->trace != NULL;
     t->generation_ns = o->generation_ns;
     t->header = o->header;
+    t->profile_hz = o->profile_hz;
     place(t, o, n_cells == 1, number);
     if (t->checkable && !o->trace && o->out)
         (void)mkdir(o->out, 0777); /* if it fails, opening the trace says why */
@@ -169,7 +173,8 @@ static void run_checked(const struct gt_traced_cell *t, struct gt_workload_cell 
 void gt_traced_cell_run(const struct gt_traced_cell *t, struct gt_workload_cell *c,
                         struct gt_cell_outcome *o, struct gt_trace_report *r)
 {
-    struct gt_trace_options options = {.period_ns = t->generation_ns, .header = t->header};
+    struct gt_trace_options options = {
+        .period_ns = t->generation_ns, .header = t->header, .profile_hz = t->profile_hz};
     c->trace = t->traced ? &options : NULL;
     if (t->checkable)
         run_checked(t, c, &options, o, r);

@@ -15,7 +15,7 @@ struct gt_traced_cell {
     bool checkable; /* and its trace be judged */
     bool keep;      /* --trace; else only an inconsistent one stays */
     int64_t generation_ns;
-    uint32_t header;
+    uint32_t header, profile_hz;
     char path[PATH_MAX];
     char spare[PATH_MAX]; /* of the copy to check when path is a pipe or a device */
 };

@@ -2,7 +2,7 @@
 # `cmake --install build/release --prefix DIR`: the two programs, the SDK headers, its pkg-config file, the skeletons.
 
 install(DIRECTORY runtimes/include/gauntlet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gauntlet-sdk
-        FILES_MATCHING PATTERN "*.h")
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
 install(DIRECTORY runtimes/port DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gauntlet-sdk
         FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY runtimes/skeleton DESTINATION ${CMAKE_INSTALL_DATADIR}/gauntlet OPTIONAL)

@@ -105,6 +105,18 @@ if(runtime_sources)
   gt_build_kind(oracle 1 ${gt_faults})
 endif()
 
+# Programs that scripts/ call for figures: build/<preset>/figures/NAME.
+file(GLOB figure_sources CONFIGURE_DEPENDS ${root}/workloads/figures/*.c)
+foreach(source IN LISTS figure_sources)
+  if(NOT TARGET gt_workloads_lean)
+    break()
+  endif()
+  cmake_path(GET source STEM name)
+  add_executable(${name} ${source})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/figures)
+  target_link_libraries(${name} PRIVATE gt_workloads_lean)
+endforeach()
+
 # Plugins see the SDK's include roots and nothing else, as one built out of tree would.
 function(gt_add_plugin source)
   cmake_path(GET source STEM name)

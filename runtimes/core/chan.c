@@ -18,10 +18,31 @@
  *      that reports it: both by the lock, and through gt_ready for a parked G.
  *   O2 A try that finds the channel full (or empty) first and not closed afterwards was
  *      right at the moment of the first look, since closed never goes back.
+ * The collector (GC5 of gc.h). It looks at what lies in a buffer, once a cycle, and at a stack
+ * once a cycle. While it marks, an element that moves is shaded by who moves it:
+ *
+ *      send to a buffer                    receive from a buffer or a sender
+ *      buffer: looked at                   stack: looked at
+ *      q: stack, not looked at             q: buffer or sender's stack, not looked at
+ *      buffer := q (unshaded)              stack := q (unshaded), its slot forgotten
+ *      q forgotten, stack looked at        buffer, sender's stack looked at: no q
+ *      q was freed                         q was freed
+ *
+ *   G1 A sender shades its element before it takes the locks. A receiver shades what it got
+ *      after it has given them back, and before the sender that it freed can run the element
+ *      of that sender, which went into the buffer. What a sender hands to a parked receiver is
+ *      the sender's to shade.
+ *   G2 Marking begins and ends with the world stopped: who was told under its pin that nobody
+ *      marks, or shades under the pin under which it copied, is in time.
+ *   G3 Nothing is shaded under a channel's lock: shading may want memory. A sender that finds
+ *      out under the locks gives them back first, before it has done anything.
+ *   G4 What close throws away, and an element received to nowhere, needs no shade: nobody else
+ *      has it.
  * Progress: a lock is held for one copy; an operation on a channel with a waiter or with
  *   room finishes in a bounded number of steps of the lock holders.
  * Limits: elem_size * capacity fits a size_t; a select has at most UINT32_MAX / 2 cases.
  */
+#include "core/gc.h"
 #include "core/sync.h"
 
 #include <errno.h>
@@ -40,6 +61,7 @@ struct gt_chan {
     size_t send_at, recv_at; /* slots of the ring */
     struct gt_waitq recvq, sendq;
 
+    struct gt_chan_root root;
     unsigned char ring[] __attribute__((aligned(16)));
 };
 
@@ -57,6 +79,8 @@ struct gt_chan *gt_chan_new(struct gt_runtime *rt, size_t elem_size, size_t capa
     gt_rspin_init(&c->lock, GT_RANK_CHAN);
     c->elem_size = elem_size;
     c->capacity = capacity;
+    if (ring != 0 && elem_size >= sizeof(void *))
+        gt_gc_chan_born(rt, &c->root);
     return c;
 }
 
@@ -66,6 +90,7 @@ void gt_chan_free(struct gt_runtime *rt, struct gt_chan *c)
         return;
     gt_assert(rt, !gt_waitq_first(&c->recvq) && !gt_waitq_first(&c->sendq));
     struct gt_m *m = gt_pin();
+    gt_gc_chan_dies(rt, &c->root);
     gt_free(rt->arena, c, sizeof *c + c->elem_size * c->capacity);
     gt_unpin(m);
 }
@@ -113,6 +138,64 @@ static inline void *slot(struct gt_chan *c, size_t i)
 static inline size_t after(const struct gt_chan *c, size_t i)
 {
     return i + 1 == c->capacity ? 0 : i + 1;
+}
+
+/* ---- the collector ---------------------------------------------------------------------- */
+size_t gt_chan_scan(struct gt_m *m, struct gt_chan_root *r, struct gt_chan_scan *s, void *buf,
+                    size_t size)
+{
+    struct gt_chan *c = gt_container(r, struct gt_chan, root);
+    size_t words = c->elem_size & ~(sizeof(void *) - 1), done = 0;
+    gt_rspin_lock(m, &c->lock);
+    if (!s->begun) {
+        s->begun = true;
+        s->at = c->recv_at;
+        s->left = gt_load_relaxed(&c->count);
+    }
+    while (s->left != 0 && done < size) {
+        size_t n = words - s->within < size - done ? words - s->within : size - done;
+        memcpy((char *)buf + done, (char *)slot(c, s->at) + s->within, n);
+        done += n;
+        s->within += n;
+        if (s->within == words) {
+            s->within = 0;
+            s->at = after(c, s->at);
+            s->left--;
+        }
+    }
+    gt_rspin_unlock(m, &c->lock);
+    return done;
+}
+
+static void shade(struct gt_m *m, const struct gt_chan *c, const void *elem)
+{
+    if (elem)
+        gt_gc_shade_words(m, elem, c->elem_size);
+}
+
+/* G1, G3: the lock, given back and taken again. */
+static GT_NOINLINE void shade_to_send(struct gt_m *m, struct gt_chan *c, const void *elem)
+{
+    gt_rspin_unlock_pinned(m, &c->lock);
+    shade(m, c, elem);
+    gt_rspin_lock(m, &c->lock);
+    m->locks--;
+}
+
+/* G1: pinned, no lock. The element received, and that of the sender that was freed by it. */
+static GT_NOINLINE void shade_received(struct gt_m *m, const struct gt_chan *c, const void *elem,
+                                       const struct gt_g *wake)
+{
+    shade(m, c, elem);
+    if (wake)
+        shade(m, c, wake->wake_waiter->elem);
+}
+
+GT_HOT void lock_to_send(struct gt_m *m, struct gt_chan *c, const void *elem)
+{
+    gt_rspin_lock(m, &c->lock);
+    if (gt_gc_marking(m->rt))
+        shade_to_send(m, c, elem);
 }
 
 /* ---- peeks without the lock (O2) -------------------------------------------------------- */
@@ -233,6 +316,17 @@ GT_HOT int finish(struct gt_m *m, struct gt_chan *c, int r, struct gt_g *wake)
     return r;
 }
 
+GT_HOT int finish_recv(struct gt_m *m, struct gt_chan *c, void *elem, int r, struct gt_g *wake)
+{
+    gt_rspin_unlock_pinned(m, &c->lock);
+    if (gt_gc_marking(m->rt) && r == 0)
+        shade_received(m, c, elem, wake);
+    if (wake)
+        gt_ready_inline(m, wake, true);
+    gt_unpin(m);
+    return r;
+}
+
 /* Lock held: queues the caller and parks; the lock and the pin go back in the park
  * function (I2 of sync.h). Returns whether a transfer woke it. */
 static inline bool wait_on(struct gt_m *m, struct gt_chan *c, struct gt_waitq *q, void *elem,
@@ -253,7 +347,7 @@ int gt_chan_send(struct gt_chan *c, const void *elem)
 {
     struct gt_m *m = gt_enter_op();
     struct gt_g *wake = NULL;
-    gt_rspin_lock(m, &c->lock);
+    lock_to_send(m, c, elem);
     int r = send_locked(c, elem, &wake);
     if (r != -EAGAIN)
         return finish(m, c, r, wake);
@@ -268,7 +362,7 @@ bool gt_chan_recv(struct gt_chan *c, void *elem)
     gt_rspin_lock(m, &c->lock);
     int r = recv_locked(c, elem, &wake);
     if (r != -EAGAIN)
-        return finish(m, c, r, wake) == 0;
+        return finish_recv(m, c, elem, r, wake) == 0;
     return wait_on(m, c, &c->recvq, elem, GT_WAIT_CHAN_RECV);
 }
 
@@ -278,7 +372,7 @@ int gt_chan_try_send(struct gt_chan *c, const void *elem)
     struct gt_g *wake = NULL;
     if (blocked(c, looks_full(c)))
         return -EAGAIN;
-    gt_rspin_lock(m, &c->lock);
+    lock_to_send(m, c, elem);
     int r = send_locked(c, elem, &wake);
     return finish(m, c, r, wake);
 }
@@ -291,7 +385,7 @@ int gt_chan_try_recv(struct gt_chan *c, void *elem)
         return -EAGAIN;
     gt_rspin_lock(m, &c->lock);
     int r = recv_locked(c, elem, &wake);
-    return finish(m, c, r, wake);
+    return finish_recv(m, c, elem, r, wake);
 }
 
 /* Pops everyone of q as not served, onto the end of the list *last through next. */
@@ -450,6 +544,27 @@ static void select_unlock(struct gt_m *m, struct select *s)
         gt_rspin_unlock(m, &s->locks[i]->lock);
 }
 
+/* G1, G3. All locked, before anything is done and after. */
+static GT_NOINLINE void select_shade_sends(struct gt_m *m, struct select *s)
+{
+    m->locks++;
+    select_unlock(m, s);
+    for (uint32_t k = 0; k < s->n_poll; k++) {
+        const struct gt_select_case *sc = &s->cases[s->poll[k]];
+        if (sc->send)
+            shade(m, sc->chan, sc->data);
+    }
+    select_lock(m, s);
+    m->locks--;
+}
+
+static GT_NOINLINE void select_shade_received(struct gt_m *m, const struct gt_select_case *sc,
+                                              const struct gt_g *wake)
+{
+    if (!sc->send)
+        shade_received(m, sc->chan, sc->data, wake);
+}
+
 static bool select_parked(struct gt_g *g, void *arg)
 {
     (void)g;
@@ -529,10 +644,16 @@ static int select_many(struct gt_m *m, struct select *s, bool dflt)
     struct gt_g *wake = NULL;
     int r = 0;
     select_lock(m, s);
+    if (gt_gc_marking(m->rt))
+        select_shade_sends(m, s);
     int32_t i = select_poll(s, &r, &wake);
     if (i < 0 && !dflt)
         return select_wait(m, s);
+    m->locks++; /* G2 */
     select_unlock(m, s);
+    if (gt_gc_marking(m->rt) && i >= 0 && r == 0)
+        select_shade_received(m, &s->cases[i], wake);
+    gt_unpin(m);
     if (wake)
         gt_ready(wake, true);
     return i < 0 ? -EAGAIN : select_result(&s->cases[i], (uint32_t)i, r);

@@ -24,6 +24,7 @@
 #pragma once
 #include "core/alloc.h"
 #include "core/lock.h"
+#include "core/offsets.h"
 #include "core/stack.h"
 #include "core/topology.h"
 #include "gauntlet/journal.h"
@@ -32,7 +33,9 @@
 #include "gauntlet/tracer.h"
 #include "port/port.h"
 
+struct gt_cpu_ring;
 struct gt_gc;
+struct gt_gc_marker;
 struct gt_gc_p;
 struct gt_waiter;
 struct gt_runtime;
@@ -65,7 +68,12 @@ struct gt_journal { /* Written by: its M. Handed to the runtime when the M leave
 };
 
 /* ---- G ------------------------------------------------------------------------ */
-enum { GT_GF_SYSTEM = 1u, GT_GF_MAIN = 2u, GT_GF_EXTRA = 4u };
+enum {
+    GT_GF_SYSTEM = 1u,
+    GT_GF_MAIN = 2u,
+    GT_GF_EXTRA = 4u,
+    GT_GF_IN_HANDLER = 8u, /* stopped by signal: the handler may sleep below its sp */
+};
 
 /* One G's place in one wait queue; select uses an array of them. */
 struct gt_waiter {
@@ -117,9 +125,19 @@ struct gt_g {
     /* The collector's. Written by: the G's own M, or holder of the scan bit. */
     int64_t gc_credit;   /* bytes of marking done in advance; < 0: owed */
     uint64_t gc_cycle;   /* the last one in which its stack was scanned */
-    bool gc_assisting;   /* between the events of an assist */
-    void *gc_sp;         /* while it waits for form's sake: its frames above this stand still */
-    void *gc_regs[6];    /* registers that a callee keeps, as they were then */
+    bool gc_assisting;   /* between the events of an assist: gt_trace_assist */
+    void *gc_sp; /* in a system call, or a wait for form's sake: its frames above this stand
+                    still; NULL: they do not (gc_scan.c) */
+    void *gc_regs[GT_GC_REGS]; /* registers that a callee keeps, as they were then */
+    uintptr_t sig_lo, sig_hi;  /* GT_GF_IN_HANDLER: what lies of its registers there */
+    uint64_t shrink_seen;   /* gc_stack.c: version of the status at the last look, + 1 */
+    uint8_t shrink_wait;    /* looks to pass over */
+    uint8_t shrink_backoff; /* how many after the next look, as a power of two */
+    bool shrink_done;       /* nothing to give back since shrink_seen */
+#if GT_ORACLE
+    gt_a64 sealed; /* poison: what of its stack is inaccessible: end of the pages, bit 0: light
+                      guard; 0 nothing. Set by: holder of the scan bit. Cleared by: who swaps */
+#endif
 
     struct gt_timer *sleep_timer;
     void *park_arg; /* of the park in progress, for wait queues */
@@ -140,6 +158,18 @@ static inline void **gt_g_arg(struct gt_g *g)
 static inline void *gt_g_top(struct gt_g *g)
 {
     return (char *)g - 16;
+}
+/* A word beside the first, for who made it: kept alive as the argument is. */
+static inline void **gt_g_arg2(struct gt_g *g)
+{
+    return (void **)(void *)g - 2;
+}
+/* It is about to be in a system call that it did not enter: it holds its argument only. */
+static inline void gt_g_at_top(struct gt_g *g)
+{
+    g->gc_sp = gt_g_top(g);
+    for (int i = 0; i < GT_GC_REGS; i++)
+        g->gc_regs[i] = NULL;
 }
 
 /* ---- M ------------------------------------------------------------------------ */
@@ -175,6 +205,8 @@ struct gt_m {
     struct gt_altstack altstack;
     uint64_t signal_mask; /* of the thread before it became an M */
     struct gt_thread thread; /* known when has_thread */
+    GT_APTR(struct gt_cpu_ring) cpu_ring; /* profile.c. NULL until first needed */
+    struct gt_ticker ticker;              /* Guarded by: rt->sched_lock */
 
     /* Written by: who hands a P to this parked M, before waking it. */
     struct gt_note park;
@@ -206,6 +238,11 @@ struct gt_m {
 
 /* ---- P ------------------------------------------------------------------------ */
 struct gt_timers; /* timer.c */
+
+_Static_assert(offsetof(struct gt_m, t.g) == GT_OFFSET_M_G &&
+                   offsetof(struct gt_g, gc_sp) == GT_OFFSET_G_GC_SP &&
+                   offsetof(struct gt_g, gc_regs) == GT_OFFSET_G_GC_SP + 8,
+               "as offsets.h has it");
 
 struct gt_pcounts { /* Written by: the P's owner. Read by: anyone, later. */
     gt_a64 switches, spawned, exited, parks, readies, syscalls, preempted, preempted_async;
@@ -246,12 +283,19 @@ struct GT_ALIGNED gt_p {
 };
 
 /* Dead Gs whose stacks lie on one node. */
-struct gt_gfree {
-    struct gt_g *head; /* Guarded by: rt->gfree_lock */
+struct gt_gfree { /* Guarded by: rt->gfree_lock */
+    struct gt_g *head; /* died lately */
+    struct gt_g *idle; /* not wanted for a cycle of the collector */
+    struct gt_g *cold; /* their stacks' pages were given back */
     gt_a32 any;        /* a hint: is it worth the lock? Written by: its holder */
 };
 
 /* ---- runtime -------------------------------------------------------------------- */
+/* What every search for the next G has to look at besides the queues. */
+enum gt_loop_hint {
+    GT_HINT_READER = 1, /* the trace reader has been woken */
+    GT_HINT_GC = 2,     /* the collector marks */
+};
 #define GT_PMASK_WORDS (GT_PROCS_MAX / 64)
 
 struct gt_runtime {
@@ -265,6 +309,7 @@ struct gt_runtime {
     struct gt_os os;
     struct gt_arena *arena;
     struct gt_gc *gc; /* gc.c */
+    struct gt_gc_marker *gc_marker; /* gc.h; NULL: the hooks for it are idle */
     struct gt_topo *topo;
     struct gt_stacks *stacks;
     struct gt_place *places; /* of Ps that may exist */
@@ -278,8 +323,10 @@ struct gt_runtime {
     bool core_sections;         /* the tracer's are opened and closed inline. Constant */
     gt_a64 generation;          /* what they begin by. Written by: the tracer */
     gt_a32 stopping;            /* the world is to stop */
+    gt_a64 heap_goal;           /* bytes, 0: none yet; for a trace that begins: gt_trace_heap_goal */
     gt_a32 gc_marking;          /* barriers on, workers wanted. Written with the world stopped */
     gt_a32 exiting;             /* Ms shall leave */
+    gt_a32 loop_hint;           /* enum gt_loop_hint; set: no short way to the next G */
     gt_a32 fault;               /* faults build: which one */
     gt_ai32 procs;
     GT_APTR(struct gt_p) allp[GT_PROCS_MAX];
@@ -345,9 +392,13 @@ struct gt_runtime {
 
     GT_APTR(struct gt_symbols) symbols; /* symbols.c, NULL until first needed */
     GT_APTR(struct gt_g) reader; /* parked trace reader */
-    gt_a32 reader_due;           /* it has been woken: a hint for the short way to the next G */
-    gt_ai64 alarm_at;            /* when sysmon releases alarm, 0: not at all */
-    GT_APTR(struct gt_sema) alarm;
+    struct {
+        gt_ai64 at; /* when sysmon releases it, 0: not at all */
+        GT_APTR(struct gt_sema) sema; /* Written by: who first asks, for ever */
+    } alarm[2];
+    uint32_t cpu_hz; /* CPU samples are taken. Guarded by: sched_lock */
+    bool cpu_ticks;  /* by gt_ticks. Constant while cpu_hz > 0 */
+    GT_APTR(const gt_a64) cpu_generation; /* what samples bear */
     gt_a64 task_ids;
 
     bool sched_ready, tracer_ready, signals_ready; /* for destroy */
@@ -367,7 +418,9 @@ struct gt_runtime {
     struct gt_g *main_g;
 
     gt_a64 violations;
+    gt_a64 unowned_stacks; /* of them */
     struct {
+        gt_a64 stacks_shrunk, stack_bytes_freed;
         gt_a64 ms_started, retaken, world_stops, procs_changes, handoffs, wakeups, netpolls,
             injected, callbacks, spawned, exited, transitions, unbound, thread_failures, syscalls;
     } count;
@@ -447,7 +500,7 @@ GT_NORETURN void gt_schedule(struct gt_m *m); /* system stack */
 void gt_mcall(void (*fn)(void *m));
 GT_NORETURN void gt_mcall_last(void (*fn)(void *m));
 /* Parks the calling G. fn runs on the system stack after the G is Waiting: false cancels
- * the park. Switches. reason < GT_WAIT_RUNNING_FIRST. */
+ * the park. Switches. The reason is none for form's sake (gt_wait_is_running). */
 void gt_park(gt_park_fn fn, void *arg, enum gt_wait_reason reason);
 /* Parks, then unlocks l: who holds l sees the G Waiting. */
 void gt_park_unlock(struct gt_lock *l, enum gt_wait_reason reason);
@@ -469,9 +522,17 @@ int gt_spawn(struct gt_runtime *rt, gt_fn fn, void *arg, uint32_t flags, uintptr
 int gt_go(gt_fn fn, void *arg); /* from a G: checkpoint, then spawn */
 struct gt_g *gt_g_new(struct gt_m *m, struct gt_runtime *rt, int *err);
 void gt_g_start_entry(void *g);
+size_t gt_g_size(const struct gt_runtime *rt); /* with the plugins' state, above its stack */
 struct gt_g *gt_spawn_blocked(struct gt_m *m, gt_fn fn, void *arg, uintptr_t caller, int *err);
+/* A Runnable system G that is in no queue: the caller runs it. m has a P. NULL: *err. */
+struct gt_g *gt_spawn_unqueued(struct gt_m *m, gt_fn fn, void *arg, int *err);
 void gt_g_free(struct gt_m *m, struct gt_g *g);
 void gt_gfree_flush(struct gt_runtime *rt, struct gt_p *p);
+/* Dead Gs that nobody wanted for a cycle: taken, n at most; given back with cold stacks; those
+ * that died since become the next, once none is left. */
+uint32_t gt_gfree_take_idle(struct gt_runtime *rt, int32_t node, struct gt_g **out, uint32_t n);
+void gt_gfree_put_cold(struct gt_runtime *rt, int32_t node, struct gt_g **gs, uint32_t n);
+void gt_gfree_age(struct gt_runtime *rt, int32_t node);
 void gt_g_bury(struct gt_m *m, struct gt_g *g);
 void gt_yield(void);
 GT_NORETURN void gt_exit(void);
@@ -518,13 +579,19 @@ void gt_world_lock(struct gt_runtime *rt);
 void gt_world_unlock(struct gt_runtime *rt);
 void gt_world_stop(struct gt_runtime *rt, enum gt_world_kind kind); /* takes the semaphore */
 void gt_world_start(struct gt_runtime *rt);
+/* The same for who holds the semaphore before and goes on holding it. */
+void gt_world_stop_held(struct gt_runtime *rt, enum gt_world_kind kind);
+void gt_world_start_held(struct gt_runtime *rt);
 void gt_m_stop_for_world(struct gt_m *m); /* system stack: gives the P to the stopper */
 /* The calling G goes on running, modelled as Waiting with a running reason, so that a
- * suspender gets its scan bit. Pins the M. */
+ * suspender gets its scan bit. Pins the M. The function that calls it calls gt_g_pretend_end
+ * too, and does not return in between (S2 of gc_scan.c). */
 void gt_g_pretend_wait(struct gt_m *m, enum gt_wait_reason why);
 void gt_g_pretend_end(struct gt_m *m);
-/* Runs fn for each P at a safe point. World semaphore held; from a G. */
-void gt_each_p_safe(struct gt_runtime *rt, void (*fn)(struct gt_p *, void *), void *arg);
+/* Runs fn for each P at a safe point. World semaphore held; from a G, which waits for form's
+ * sake, as `why` says. */
+void gt_each_p_safe(struct gt_runtime *rt, enum gt_wait_reason why,
+                    void (*fn)(struct gt_p *, void *), void *arg);
 int gt_set_procs(int32_t n);
 int gt_procs_first(struct gt_runtime *rt);
 void gt_preempt_all(struct gt_runtime *rt);
@@ -537,14 +604,28 @@ void gt_resume_g(struct gt_runtime *rt, struct gt_g *g);
 void gt_syscall_enter(void);
 void gt_syscall_enter_blocking(void);
 void gt_syscall_exit(void);
+/* gt_syscall_enter with gc_sp and gc_regs as they are. */
+__attribute__((visibility("hidden"))) void gt_syscall_enter_kept(void);
 /* Takes p out of the system call its M is in, if it is in one: p then is `to` and the
  * caller's. One section round the change and its ProcSteal. */
 bool gt_p_steal_syscall(struct gt_m *m, struct gt_p *p, enum gt_pstatus to);
+
+/* ---- profile.c: CPU samples. As the host's ops of that name ------------------------------- */
+int gt_profile_start(struct gt_runtime *rt, uint32_t hz, const gt_a64 *generation);
+void gt_profile_stop(struct gt_runtime *rt);
+void gt_profile_read(struct gt_runtime *rt, uint64_t w, bool ended,
+                     void (*fn)(const struct gt_profile_sample *s, void *arg), void *arg);
+uint64_t gt_profile_lost(struct gt_runtime *rt);
+/* A thread becomes an M, and leaves. Scheduler lock held. 0, negative errno: no samples of it. */
+int gt_profile_join(struct gt_m *m);
+void gt_profile_leave(struct gt_m *m);
+void gt_profile_fini(struct gt_runtime *rt);
 
 /* ---- report.c ------------------------------------------------------------------------------- */
 /* ---- sysmon.c, preempt.c, extra.c, dump.c ------------------------------------------------------- */
 void gt_sysmon_main(void *m);
 void gt_sysmon_wake(struct gt_runtime *rt); /* sched_lock held */
+void gt_alarm(struct gt_runtime *rt, struct gt_sema *s, int64_t when); /* gt_tracer_host.alarm */
 int gt_preempt_init(void);
 void gt_preempt_fini(void);
 int gt_callback(struct gt_runtime *rt, gt_fn fn, void *arg);
@@ -552,7 +633,8 @@ void gt_callback_left(struct gt_runtime *rt);
 void gt_thread_lock(void); /* the calling G stays on its thread; nests */
 void gt_thread_unlock(void);
 GT_NORETURN void gt_syscall_exit_slow(struct gt_m *m); /* system stack, G in Syscall, no P */
-bool gt_stack_overflow(struct gt_sigctx *ctx); /* SIGSEGV: reports and aborts if it is one */
+bool gt_stack_overflow(struct gt_sigctx *ctx); /* SIGSEGV: reports and aborts if it is one;
+                                                   true: an unowned stack, the access goes on */
 void gt_report_overflow(struct gt_runtime *rt, struct gt_g *g, struct gt_sigctx *ctx);
 void gt_warn(struct gt_runtime *rt, const char *fmt, ...) GT_PRINTF(2, 3); /* one line, stderr */
 void gt_dump(struct gt_runtime *rt, int fd);
@@ -595,17 +677,23 @@ bool gt_mutex_try(struct gt_mutex *mu);
 /* ---- oracle -------------------------------------------------------------------------------------------------- */
 enum gt_violation_class {
     GT_V_LOCK,      /* must-hold or rank */
-    GT_V_OWNERSHIP, /* stack or event by who does not own it */
+    GT_V_STACK,     /* a stack taken or touched by who does not own it (owner.c) */
     GT_V_STATUS,    /* a transition from another status than the caller said */
     GT_V_SECTION,   /* event or P acquisition inside/outside a section against C2, C4, C5 */
     GT_V_JOURNAL,
     GT_V_TRACE, /* the tracer's own rules, by number */
+    GT_V_HEAP,  /* collected memory was used after it was freed (poison mode) */
     GT_V_COUNT
 };
 /* Counts, records both sides on standard error, goes on; aborts when the environment says
  * GT_VIOLATION=abort (unit tests). */
 void gt_violation(struct gt_runtime *rt, enum gt_violation_class c, const char *fmt, ...)
     GT_PRINTF(3, 4);
+/* The same in two steps, for who has more to say in between (gt_warn). begin: true when the
+ * line was printed, false when there were too many before. */
+bool gt_violation_begin(struct gt_runtime *rt, enum gt_violation_class c, const char *fmt, ...)
+    GT_PRINTF(3, 4);
+void gt_violation_end(struct gt_runtime *rt);
 GT_NORETURN void gt_throw(struct gt_runtime *rt, const char *fmt, ...) GT_PRINTF(2, 3);
 #if GT_CHECKS
 #define gt_assert(rt_, cond)                                                                       \
@@ -680,6 +768,20 @@ gt_g_from_dead(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to)
     gt_g_leave(m, g, tok, GT_G_DEAD, to);
 }
 
+/* Poison (gc_stack.c): who makes a G Running makes its stack accessible again. Here, where
+ * every change to Running from a status in which a stack may have been sealed goes through. */
+void gt_stack_unseal(struct gt_g *g);
+static inline __attribute__((always_inline)) void gt_g_unseal_for(struct gt_g *g,
+                                                                  enum gt_gstatus to)
+{
+#if GT_ORACLE
+    if (to == GT_G_RUNNING && gt_unlikely(gt_load_relaxed(&g->sealed) != 0))
+        gt_stack_unseal(g);
+#else
+    (void)g, (void)to;
+#endif
+}
+
 /* G changes from `from`, not Running: waits while somebody holds the scan bit. Throws when
  * the status is another. */
 static inline __attribute__((always_inline)) void
@@ -691,6 +793,7 @@ gt_g_change(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from, en
         gt_journal_add(m, GT_J_G, g->t.id, n, tok.v, from, to, gt_g_reason(g));
     else
         gt_g_change_slow(m, g, tok, from, to);
+    gt_g_unseal_for(g, to);
 }
 /* The same with the scan bit held by the caller, which is given back with it. */
 void gt_g_change_scanned(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to);

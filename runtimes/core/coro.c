@@ -14,6 +14,7 @@
  *      thread, or be run on another's. It parks and is readied instead.
  */
 #include "core/core.h"
+#include "core/gc.h"
 
 struct gt_coro {
     GT_APTR(struct gt_g) other; /* I1 */
@@ -44,6 +45,9 @@ struct gt_coro *gt_coro_new(gt_fn fn, void *arg)
         c->arg = arg;
         struct gt_g *g = gt_spawn_blocked(m, body, c, (uintptr_t)__builtin_return_address(0), &err);
         if (g) {
+            *gt_g_arg2(g) = arg; /* c is memory that the collector does not look at */
+            if (gt_gc_marking(m->rt))
+                gt_gc_shade(m, (uintptr_t)arg);
             gt_init(&c->other, g);
         } else {
             gt_free(m->rt->arena, c, sizeof *c);

@@ -20,6 +20,7 @@
  * thread that is inside a callback of runtime A and of runtime B must not call back into A.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "core/core.h"
 
@@ -124,6 +125,7 @@ static void arrive(void *arg)
         m->rt->tracer->g_born(m->rt->tracer_state, &g->t);
     gt_tok tok = gt_trace_acquire_no_p(m);
     gt_store_release(&g->m, m); /* pair: g-m */
+    gt_g_at_top(g);
     /* With the lost mark: a thief that remembers this G from its last call on some P must
      * not take that P while this M gets it. */
     gt_g_to_syscall_lost(m, g, tok, GT_G_DEAD);
@@ -182,6 +184,23 @@ static int from_foreign_thread(struct gt_runtime *rt, struct call *c)
     return done ? 0 : -ESHUTDOWN;
 }
 
+/* Called out through a system call, now called back: the same G goes on. What it held when it
+ * called out stands still as before, this frame does not (S4 of gc_scan.c). */
+static void call_back(struct gt_g *g, gt_fn fn, void *arg)
+{
+    void *sp = g->gc_sp, *regs[GT_GC_REGS];
+    memcpy(regs, g->gc_regs, sizeof regs);
+    gt_thread_lock();
+    gt_syscall_exit();
+    g->callback_depth++;
+    fn(arg);
+    g->callback_depth--;
+    g->gc_sp = sp;
+    memcpy(g->gc_regs, regs, sizeof regs);
+    gt_syscall_enter_kept();
+    gt_thread_unlock();
+}
+
 int gt_callback(struct gt_runtime *rt, gt_fn fn, void *arg)
 {
     struct call c = {fn, arg};
@@ -191,14 +210,7 @@ int gt_callback(struct gt_runtime *rt, gt_fn fn, void *arg)
     struct gt_g *g = gt_m_g(m);
     gt_add_relaxed(&rt->count.callbacks, 1u);
     if (g && gt_g_status(g) == GT_G_SYSCALL) {
-        /* Called out through a system call, now called back: the same G goes on. */
-        gt_thread_lock();
-        gt_syscall_exit();
-        g->callback_depth++;
-        fn(arg);
-        g->callback_depth--;
-        gt_syscall_enter();
-        gt_thread_unlock();
+        call_back(g, fn, arg);
         return 0;
     }
     fn(arg);

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "core/core.h"
+#include "core/gc.h"
 #include "core/host.h"
 #include "core/run.h"
 #include "core/sync.h"
@@ -212,6 +213,19 @@ static void op_expect_callbacks(struct gt_runtime *rt, int32_t delta)
     gt_unlock(&rt->sched_lock);
 }
 
+/* ---- collected memory -------------------------------------------------------------------------- */
+static int op_root_add(void *area, size_t bytes)
+{
+    struct gt_m *m = gt_enter_op();
+    return gt_gc_root_add(m->rt, area, bytes);
+}
+
+static void op_root_remove(void *area)
+{
+    struct gt_m *m = gt_enter_op();
+    gt_gc_root_remove(m->rt, area);
+}
+
 /* ---- annotations ------------------------------------------------------------------------------ */
 /* Of a G that runs: inside a system call, or in a timer function, there is nothing that the
  * event could stand in. */
@@ -294,7 +308,7 @@ static int op_trace_stop(void)
 
 #define GMP_FLAGS                                                                                  \
     (GT_RT_CHAN | GT_RT_SYSCALL | GT_RT_NETPOLL | GT_RT_TIMERS | GT_RT_PROCS | GT_RT_WORLD |       \
-     GT_RT_CALLBACK | GT_RT_CORO | GT_RT_TRACE | GT_RT_PREEMPT | GT_RT_PARK)
+     GT_RT_CALLBACK | GT_RT_CORO | GT_RT_TRACE | GT_RT_GC | GT_RT_PREEMPT | GT_RT_PARK)
 
 const struct gt_runtime_ops gt_gmp = {
     .head = GT_PLUGIN_HEAD(GT_MAGIC_RUNTIME, struct gt_runtime_ops, "gmp",
@@ -352,6 +366,12 @@ const struct gt_runtime_ops gt_gmp = {
     .start_world = op_start_world,
     .set_procs = gt_set_procs,
     .procs = op_procs,
+    .gc_alloc = gt_gc_alloc,
+    .gc_store = gt_gc_store,
+    .gc_root_add = op_root_add,
+    .gc_root_remove = op_root_remove,
+    .gc = gt_gc_collect,
+    .gc_stats = gt_gc_stats,
     .callback = gt_callback,
     .expect_callbacks = op_expect_callbacks,
     .coro_new = gt_coro_new,

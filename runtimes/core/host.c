@@ -5,6 +5,8 @@
  */
 #include "core/host.h"
 
+#include "core/owner.h"
+#include "core/gc.h"
 #include "core/symbols.h"
 #include "core/sync.h"
 
@@ -187,7 +189,7 @@ static void each_p_safe(const struct gt_tracer_host *h, void (*fn)(struct gt_pro
                         void *arg)
 {
     struct safe_call c = {fn, arg};
-    gt_each_p_safe(h->rt, safe_trampoline, &c);
+    gt_each_p_safe(h->rt, GT_WAIT_TRACE_STATUS, safe_trampoline, &c);
 }
 
 static void stop_world(const struct gt_tracer_host *h, enum gt_world_kind kind)
@@ -241,27 +243,9 @@ static const gt_a32 *exiting_syscall(const struct gt_tracer_host *h)
     return &h->rt->exiting_syscall;
 }
 
-/* Does the calling M own g's stack: does it hold the scan bit, or is it its own G and
- * still in a status that owns the stack? (Between the change out of Running and the loss
- * of the current G it no longer is: seed 003.) A G that is only modelled as waiting runs on
- * its stack: the scan bit gives its status, not the stack. */
-static bool owns_stack(struct gt_m *m, struct gt_g *g)
-{
-    enum gt_gstatus s = gt_g_status(g);
-    if (gt_likely(m->t.g == &g->t && s == GT_G_RUNNING))
-        return true;
-    bool pretends =
-        s == GT_G_WAITING && gt_load_relaxed(&g->t.wait_reason) >= GT_WAIT_RUNNING_FIRST;
-    if (gt_load_relaxed(&g->t.scan_holder) == m->t.serial)
-        return !pretends;
-    return m->t.g == &g->t && (s == GT_G_SYSCALL || pretends);
-}
-
 static GT_NOINLINE bool not_owned(struct gt_runtime *rt, struct gt_m *m, struct gt_g *g)
 {
-    gt_violation(rt, GT_V_OWNERSHIP, "stack of G %llu (status %d) taken by M %llu, which "
-                 "neither runs it nor holds its scan bit", (unsigned long long)g->t.id,
-                 (int)gt_g_status(g), (unsigned long long)m->t.serial);
+    gt_unowned_stack(rt, m, g, "takes", 0, 0);
     return false;
 }
 
@@ -271,7 +255,7 @@ static bool stack_begin(const struct gt_tracer_host *h, struct gt_task *t, struc
 {
     struct gt_m *m = gt_tls_m();
     struct gt_g *g = gt_g_of(t);
-    if (gt_unlikely(!owns_stack(m, g)))
+    if (gt_checks_owner(h->rt) && gt_unlikely(!gt_owns_stack(m, g)))
         return not_owned(h->rt, m, g);
     uintptr_t fp = (uintptr_t)__builtin_frame_address(0);
     uintptr_t lo = (uintptr_t)g->stack.lo & ~(uintptr_t)7, size = (uintptr_t)g->stack.hi - lo;
@@ -316,7 +300,7 @@ static uint32_t symbolise_entry(const struct gt_tracer_host *h, uintptr_t pc, st
 static void wake_reader(const struct gt_tracer_host *h)
 {
     /* Busy Ps look at the hint on each search; an M in the poller is called back. */
-    gt_store_relaxed(&h->rt->reader_due, 1u);
+    gt_or_acq_rel(&h->rt->loop_hint, GT_HINT_READER); /* pair: loop-hint */
     if (gt_load_relaxed(&h->rt->idle_ps) != 0) {
         gt_netpoll_break(h->rt);
         gt_note_wake(&h->rt->sysmon_note);
@@ -340,7 +324,7 @@ static bool publish_reader(struct gt_g *g, void *arg)
     struct gt_runtime *rt = arg;
     gt_store_release(&rt->reader, g); /* pair: reader */
     if (rt->tracer->reader_wanted(rt->tracer_state)) /* woken since it last looked */
-        gt_store_relaxed(&rt->reader_due, 1u);
+        gt_or_acq_rel(&rt->loop_hint, GT_HINT_READER); /* pair: loop-hint */
     return true;
 }
 
@@ -378,15 +362,9 @@ static void sema_reset(const struct gt_tracer_host *h, struct gt_sema *s, uint32
     gt_sema_reset(s, count);
 }
 
-/* A store of the time last: whoever sees it sees the semaphore. */
 static void alarm(const struct gt_tracer_host *h, struct gt_sema *s, int64_t when)
 {
-    struct gt_runtime *rt = h->rt;
-    gt_store_relaxed(&rt->alarm, s);
-    gt_store_release(&rt->alarm_at, when); /* pair: alarm */
-    gt_lock(&rt->sched_lock);
-    gt_sysmon_wake(rt); /* it may sleep longer than that */
-    gt_unlock(&rt->sched_lock);
+    gt_alarm(h->rt, s, when);
 }
 
 static void trace_warn(const struct gt_tracer_host *h, const char *line)
@@ -397,6 +375,58 @@ static void trace_warn(const struct gt_tracer_host *h, const char *line)
 static void trace_violation(const struct gt_tracer_host *h, uint32_t rule, const char *what)
 {
     gt_violation(h->rt, GT_V_TRACE, "tracing rule %u: %s", rule, what);
+}
+
+/* ---- the collector, for tracers ------------------------------------------------------------- */
+static bool sweeping(const struct gt_tracer_host *h, struct gt_proc *p)
+{
+    const struct gt_gc_p *gc = gt_p_of(p)->gc;
+    (void)h;
+    return gc && gc->in_sweep;
+}
+
+static bool assisting(const struct gt_tracer_host *h, struct gt_task *g)
+{
+    (void)h;
+    return gt_g_of(g)->gc_assisting;
+}
+
+static bool gc_marking(const struct gt_tracer_host *h)
+{
+    return gt_load_relaxed(&h->rt->gc_marking) != 0;
+}
+
+static uint64_t heap_goal(const struct gt_tracer_host *h)
+{
+    return gt_load_relaxed(&h->rt->heap_goal);
+}
+
+static uintptr_t stack_bytes(const struct gt_runtime *rt)
+{
+    uintptr_t size = rt->config.stack_size ? rt->config.stack_size : GT_STACK_DEFAULT;
+    return (size + gt_page_size() - 1) & ~(uintptr_t)(gt_page_size() - 1);
+}
+
+/* ---- CPU samples -------------------------------------------------------------------------- */
+static int profile_start(const struct gt_tracer_host *h, uint32_t hz, const gt_a64 *generation)
+{
+    return gt_profile_start(h->rt, hz, generation);
+}
+
+static void profile_stop(const struct gt_tracer_host *h)
+{
+    gt_profile_stop(h->rt);
+}
+
+static void profile_read(const struct gt_tracer_host *h, uint64_t w, bool ended,
+                         void (*fn)(const struct gt_profile_sample *, void *), void *arg)
+{
+    gt_profile_read(h->rt, w, ended, fn, arg);
+}
+
+static uint64_t profile_lost(const struct gt_tracer_host *h)
+{
+    return gt_profile_lost(h->rt);
 }
 
 /* ---- fill ----------------------------------------------------------------------------------- */
@@ -481,6 +511,17 @@ void gt_host_init(struct gt_runtime *rt)
         .alarm = alarm,
         .warn = trace_warn,
         .violation = trace_violation,
+        .sweeping = sweeping,
+        .assisting = assisting,
+        .gc_marking = gc_marking,
+        .heap_goal = heap_goal,
+        .profile_start = profile_start,
+        .profile_stop = profile_stop,
+        .profile_read = profile_read,
+        .profile_lost = profile_lost,
+        .stack_bytes = stack_bytes(rt),
+        .task_left = offsetof(struct gt_g, ctx.fp),
+        .checks_owner = gt_checks_owner(rt),
         .generation = &rt->generation,
     };
 }

@@ -20,7 +20,7 @@
  * Progress: a found G is run; an M without work ends in the poller or parked, and the last
  * to stop spinning looks once more.
  */
-#include "core/core.h"
+#include "core/gc.h"
 #include "core/run.h"
 
 void gt_fence_heavy(const struct gt_runtime *rt)
@@ -79,7 +79,8 @@ static bool ready_reader(struct gt_m *m)
     if (gt_likely(gt_load_relaxed(&rt->reader) == NULL) || !rt->tracer->reader_wanted ||
         !rt->tracer->reader_wanted(rt->tracer_state))
         return false;
-    gt_store_relaxed(&rt->reader_due, 0u); /* before it looks: what comes now sets it again */
+    /* Before it looks: what comes now sets it again. */
+    gt_and_acq_rel(&rt->loop_hint, ~(uint32_t)GT_HINT_READER); /* pair: loop-hint */
     struct gt_g *g = gt_swap_acquire(&rt->reader, NULL); /* pair: reader */
     if (!g)
         return false;
@@ -187,7 +188,10 @@ static struct gt_g *find_runnable(struct gt_m *m, bool *inherit)
                 gt_timers_run(m, p, now, &next);
         }
         ready_reader(m);
-        struct gt_g *g = gt_pick(m, GT_PICK_QUEUES, inherit);
+        struct gt_g *g;
+        if (gt_gc_marking(rt) && (g = gt_gc_find_worker(m, false)) != NULL)
+            return g;
+        g = gt_pick(m, GT_PICK_QUEUES, inherit);
         if (gt_likely(g != NULL))
             return g;
         if (poll_network(m))
@@ -196,8 +200,11 @@ static struct gt_g *find_runnable(struct gt_m *m, bool *inherit)
         g = spin(m, inherit, &again, &next);
         if (g)
             return g;
-        if (!again)
-            go_idle(m, next);
+        if (again)
+            continue;
+        if (gt_gc_marking(rt) && (g = gt_gc_find_worker(m, true)) != NULL)
+            return g;
+        go_idle(m, next);
     }
 }
 
@@ -206,6 +213,7 @@ static bool work_after_all(struct gt_runtime *rt)
 {
     gt_fence_heavy(rt); /* pair: asym */ /* I8 */
     return rt->sched->has_work(rt->sched_state, NULL) || gt_load_relaxed(&rt->stopping) != 0 ||
+           gt_gc_idle_work(rt) ||
            (gt_load_relaxed(&rt->reader) != NULL && rt->tracer->reader_wanted &&
             rt->tracer->reader_wanted(rt->tracer_state));
 }

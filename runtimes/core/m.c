@@ -52,6 +52,7 @@ void gt_m_init_thread(struct gt_m *m)
     if (m->rt->tracer->m_born)
         m->rt->tracer->m_born(m->rt->tracer_state, &m->t);
     m->gone = false;
+    (void)gt_profile_join(m); /* without samples of this thread if need be */
     gt_unlock(&m->rt->sched_lock);
 }
 
@@ -60,6 +61,7 @@ void gt_m_fini_thread(struct gt_m *m)
     struct gt_runtime *rt = m->rt;
     gt_lock(&rt->sched_lock);
     gt_assert_held(&rt->sched_lock); /* I3 */
+    gt_profile_leave(m);
     if (rt->tracer->m_dies)
         rt->tracer->m_dies(rt->tracer_state, &m->t);
     gt_journal_leave(m);

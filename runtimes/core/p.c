@@ -11,7 +11,7 @@
  *      stand in an older generation than the ProcStop that made it idle.
  *   I4 An M that carries a P in its hands is pinned.
  */
-#include "core/core.h"
+#include "core/gc.h"
 
 /* ---- idle mask: scheduler lock held ---------------------------------------------- */
 void gt_p_idle_put(struct gt_runtime *rt, struct gt_p *p)
@@ -136,7 +136,7 @@ static bool reader_wanted(struct gt_runtime *rt)
 
 static bool wants_an_m(struct gt_runtime *rt, struct gt_p *p)
 {
-    return rt->sched->has_work(rt->sched_state, &p->t) || reader_wanted(rt);
+    return rt->sched->has_work(rt->sched_state, &p->t) || reader_wanted(rt) || gt_gc_idle_work(rt);
 }
 
 bool gt_p_stopper_takes(struct gt_m *m, struct gt_p *p)

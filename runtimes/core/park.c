@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "core/core.h"
+#include "core/gc.h"
 #include "core/run.h"
 
 #define GFREE_LOCAL_MAX 64u
@@ -45,6 +46,28 @@ void gt_mcall_last(void (*fn)(void *m))
 }
 
 /* ---- park ---------------------------------------------------------------------- */
+/*
+ * Seed 003 put back: the event comes when the stack is nobody's.
+ *
+ *      M1 parks g                          collector
+ *      Running -> Waiting
+ *                                          takes g's scan bit, gives pages of its stack back
+ *      GoBlock walks g's stack       <--
+ */
+struct gt_g *gt_stop_to_wait_late(struct gt_m *m)
+{
+    struct gt_g *g = gt_m_g(m);
+    enum gt_wait_reason why = (enum gt_wait_reason)gt_load_relaxed(&g->t.wait_reason);
+    gt_bump(&gt_m_p(m)->count.parks, 1u);
+    gt_tok tok = gt_section_begin(m);
+    gt_store_relaxed(&g->m, NULL);
+    gt_g_from_running(m, g, tok, GT_G_WAITING);
+    GT_EMIT(m, tok, go_block, why);
+    m->t.g = NULL;
+    gt_section_end(m, tok);
+    return g;
+}
+
 static void park_on_system(void *arg)
 {
     struct gt_m *m = gt_on_system(arg);
@@ -227,16 +250,25 @@ static void put_node(struct gt_runtime *rt, struct gt_g *g)
     gt_store_relaxed(&f->any, 1u);
 }
 
+/* The warmest. gfree_lock held. */
+static struct gt_g *pop_node(struct gt_gfree *f)
+{
+    struct gt_g *g = pop(&f->head);
+    if (!g)
+        g = pop(&f->idle);
+    return g ? g : pop(&f->cold);
+}
+
 /* One for the caller and a handful for its P. */
 static struct gt_g *gfree_get_global(struct gt_runtime *rt, struct gt_gfree *f, struct gt_p *p)
 {
     gt_lock(&rt->gfree_lock);
-    struct gt_g *g = pop(&f->head);
-    for (struct gt_g *d; p && p->ngfree < GFREE_LOCAL_MAX / 2 && (d = pop(&f->head)) != NULL;) {
+    struct gt_g *g = pop_node(f);
+    for (struct gt_g *d; p && p->ngfree < GFREE_LOCAL_MAX / 2 && (d = pop_node(f)) != NULL;) {
         push(&p->gfree, d);
         p->ngfree++;
     }
-    gt_store_relaxed(&f->any, f->head != NULL);
+    gt_store_relaxed(&f->any, f->head != NULL || f->idle != NULL || f->cold != NULL);
     gt_unlock(&rt->gfree_lock);
     return g;
 }
@@ -258,6 +290,38 @@ static GT_NOINLINE void gfree_put_global(struct gt_runtime *rt, struct gt_p *p, 
     while (p && p->ngfree > GFREE_LOCAL_MAX / 2) {
         put_node(rt, pop(&p->gfree));
         p->ngfree--;
+    }
+    gt_unlock(&rt->gfree_lock);
+}
+
+uint32_t gt_gfree_take_idle(struct gt_runtime *rt, int32_t node, struct gt_g **out, uint32_t n)
+{
+    struct gt_gfree *f = &rt->gfree[node];
+    uint32_t k = 0;
+    gt_lock(&rt->gfree_lock);
+    while (k < n && (out[k] = pop(&f->idle)) != NULL)
+        k++;
+    gt_unlock(&rt->gfree_lock);
+    return k;
+}
+
+void gt_gfree_put_cold(struct gt_runtime *rt, int32_t node, struct gt_g **gs, uint32_t n)
+{
+    struct gt_gfree *f = &rt->gfree[node];
+    gt_lock(&rt->gfree_lock);
+    for (uint32_t i = 0; i < n; i++)
+        push(&f->cold, gs[i]);
+    gt_store_relaxed(&f->any, 1u);
+    gt_unlock(&rt->gfree_lock);
+}
+
+void gt_gfree_age(struct gt_runtime *rt, int32_t node)
+{
+    struct gt_gfree *f = &rt->gfree[node];
+    gt_lock(&rt->gfree_lock);
+    if (!f->idle) {
+        f->idle = f->head;
+        f->head = NULL;
     }
     gt_unlock(&rt->gfree_lock);
 }
@@ -297,14 +361,19 @@ static void say_no_stack(struct gt_runtime *rt, int rc)
                 gt_stacks_error(rc));
 }
 
+size_t gt_g_size(const struct gt_runtime *rt)
+{
+    size_t state = rt->sched->g_state + rt->tracer->g_state;
+    return (sizeof(struct gt_g) + state + GT_CACHE_LINE - 1) & ~(size_t)(GT_CACHE_LINE - 1);
+}
+
 /*
  * A new G on the list of all Gs for ever; its struct stands at the top of its own stack, in
  * the page that its first frame touches anyway, on its node. NULL: *err is -ENOMEM.
  */
 static GT_NOINLINE struct gt_g *g_make(struct gt_runtime *rt, int32_t node, int *err)
 {
-    size_t state = rt->sched->g_state + rt->tracer->g_state;
-    size_t size = (sizeof(struct gt_g) + state + GT_CACHE_LINE - 1) & ~(size_t)(GT_CACHE_LINE - 1);
+    size_t size = gt_g_size(rt);
     struct gt_stack st;
     int rc = gt_stack_get(rt->stacks, node, &st);
     *err = -ENOMEM;
@@ -377,6 +446,7 @@ GT_HOT void g_prepare(struct gt_g *g, gt_fn fn, void *arg, uint32_t flags, uintp
                       struct gt_task *creator)
 {
     *gt_g_arg(g) = arg;
+    *gt_g_arg2(g) = NULL;
     gt_ctx_make(&g->ctx, gt_g_top(g), gt_g_start_entry, g);
     g->fn = fn;
     g->created_at = caller;
@@ -399,6 +469,7 @@ static GT_NOINLINE void be_born_without_p(struct gt_m *m, struct gt_g *g)
         return;
     }
     g->syscall_fp = g->syscall_pc = 0;
+    gt_g_at_top(g);
     gt_store_release(&g->m, m); /* pair: g-m */
     gt_g_to_syscall_lost(m, g, tok, GT_G_DEAD);
     GT_EMIT(m, tok, go_create_syscall, &g->t);
@@ -424,6 +495,8 @@ GT_HOT int spawn(struct gt_m *m, struct gt_runtime *rt, gt_fn fn, void *arg, uin
     if (gt_unlikely(rt->tracer->g_born != NULL))
         rt->tracer->g_born(rt->tracer_state, &g->t);
     if (gt_likely(m->t.p != NULL)) {
+        if (gt_gc_marking(rt))
+            gt_gc_shade(m, (uintptr_t)arg); /* GC4: its stack is black */
         gt_tok tok = gt_section_begin(m);
         gt_g_from_dead(m, g, tok, GT_G_RUNNABLE);
         GT_EMIT(m, tok, go_create, &g->t, (uintptr_t)g->fn, false);
@@ -470,6 +543,24 @@ struct gt_g *gt_spawn_blocked(struct gt_m *m, gt_fn fn, void *arg, uintptr_t cal
     gt_tok tok = gt_trace_acquire(m);
     gt_g_from_dead(m, g, tok, GT_G_WAITING);
     GT_EMIT(m, tok, go_create, &g->t, (uintptr_t)g->fn, true);
+    gt_trace_release(m, tok);
+    gt_bump(&gt_m_p(m)->count.spawned, 1u);
+    return g;
+}
+
+/* Born Runnable as by go(), but nobody has it in a queue. */
+struct gt_g *gt_spawn_unqueued(struct gt_m *m, gt_fn fn, void *arg, int *err)
+{
+    struct gt_runtime *rt = m->rt;
+    struct gt_g *g = gt_g_new(m, rt, err);
+    if (!g)
+        return NULL;
+    g_prepare(g, fn, arg, GT_GF_SYSTEM, (uintptr_t)__builtin_return_address(0), m->t.g);
+    if (rt->tracer->g_born)
+        rt->tracer->g_born(rt->tracer_state, &g->t);
+    gt_tok tok = gt_trace_acquire(m);
+    gt_g_from_dead(m, g, tok, GT_G_RUNNABLE);
+    GT_EMIT(m, tok, go_create, &g->t, (uintptr_t)g->fn, false);
     gt_trace_release(m, tok);
     gt_bump(&gt_m_p(m)->count.spawned, 1u);
     return g;

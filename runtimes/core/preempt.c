@@ -22,6 +22,7 @@
 #include <signal.h>
 
 #include "core/core.h"
+#include "core/owner.h"
 
 /* A struct gt_p is read here without a lock: I7 of core.h. */
 void gt_preempt_p(struct gt_runtime *rt, struct gt_p *p)
@@ -38,6 +39,16 @@ void gt_preempt_p(struct gt_runtime *rt, struct gt_p *p)
 static bool on_stack_of(struct gt_g *g, uintptr_t sp)
 {
     return sp >= (uintptr_t)g->stack.lo && sp < (uintptr_t)g->stack.hi;
+}
+
+/* Every register of the interrupted G lies in the kernel's frame of the signal, from ctx->raw
+ * up: on the thread's other stack, or where it has none below the G's sp. */
+static void keep_registers(struct gt_m *m, struct gt_g *g, const struct gt_sigctx *ctx)
+{
+    uintptr_t lo = (uintptr_t)ctx->raw & ~(uintptr_t)7, base = (uintptr_t)m->altstack.base;
+    bool other = lo >= base && lo < base + m->altstack.size;
+    g->sig_lo = lo;
+    g->sig_hi = other ? base + m->altstack.size : ctx->sp & ~(uintptr_t)7;
 }
 
 static bool may_stop(struct gt_m *m, const struct gt_sigctx *ctx)
@@ -64,6 +75,8 @@ static void stop_here(struct gt_m *m, struct gt_g *g, const struct gt_sigctx *ct
      * already saved: that comes back. */
     m->async_ctx = g->ctx;
     g->ctx = (struct gt_ctx){.sp = (void *)ctx->sp, .fp = (void *)ctx->fp, .pc = (void *)ctx->pc};
+    g->flags |= GT_GF_IN_HANDLER;
+    keep_registers(m, g, ctx);
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, go_stop, GT_STOP_PREEMPTED);
     gt_store_relaxed(&g->m, NULL);
@@ -84,6 +97,7 @@ static void go_on_here(struct gt_m *m, struct gt_g *g)
     gt_g_change(m, g, tok, GT_G_RUNNABLE, GT_G_RUNNING);
     GT_EMIT(m, tok, go_start);
     gt_trace_release(m, tok);
+    g->flags &= (uint8_t)~GT_GF_IN_HANDLER;
     g->lockedm = m->async_saved;
     g->ctx = m->async_ctx;
     if (!g->lockedm)
@@ -112,6 +126,8 @@ static bool on_preempt_signal(struct gt_sigctx *ctx)
 /* ---- stack overflow ------------------------------------------------------------------ */
 bool gt_stack_overflow(struct gt_sigctx *ctx)
 {
+    if (gt_sealed_touched(ctx))
+        return true;
     struct gt_m *m = gt_tls_m();
     struct gt_g *g = m ? gt_m_g(m) : NULL;
     struct gt_stack st;

@@ -12,7 +12,7 @@
  */
 #include <errno.h>
 
-#include "core/core.h"
+#include "core/gc.h"
 
 static struct gt_p *make_p(struct gt_runtime *rt, int32_t id)
 {
@@ -65,6 +65,7 @@ static void bury_p(struct gt_m *m, struct gt_p *p)
         rt->sched->enqueue_batch(rt->sched_state, NULL, &left);
     gt_timers_move(p, gt_load_relaxed(&rt->allp[0]));
     gt_gfree_flush(rt, p);
+    gt_gc_p_dies(rt, p);
     gt_store_relaxed(&p->sysg, NULL);
     gt_p_set(m, p, gt_tok_none(), GT_P_DEAD);
     if (rt->tracer->p_dies)
@@ -99,12 +100,22 @@ static void revive(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
         rt->tracer->p_born(rt->tracer_state, &p->t);
 }
 
+/* Those of [before, now) that the collector could give their share. */
+static int32_t with_shares(struct gt_runtime *rt, int32_t before, int32_t now)
+{
+    for (int32_t i = before; i < now; i++)
+        if (gt_gc_p_born(rt, gt_load_relaxed(&rt->allp[i])) != 0)
+            return i;
+    return now;
+}
+
 /* World stopped by m. 0, or -ENOMEM with as many Ps as there was memory for. */
 int gt_procs_resize(struct gt_m *m, int32_t n)
 {
     struct gt_runtime *rt = m->rt;
     int32_t before = gt_load_relaxed(&rt->procs);
     int32_t now = make_ps(rt, n);
+    now = with_shares(rt, before, now);
     int rc = now < n ? -ENOMEM : 0;
     if (now < 1)
         return -ENOMEM;

@@ -4,6 +4,11 @@
  *
  * Everything here writes with one call per line to a file descriptor, without locks or
  * allocation, so it also works from a signal handler and from a runtime that is broken.
+ *
+ * Ordering: O1 every struct that a dump reaches is whole: Ps and their number, Ms of Gs and
+ *   Ps come by acquire, the lists of all Gs and Ms by the word of the lock they grow under.
+ * Limits: what it shows of a G, M or P that goes on is of different moments; one that is
+ *   just being listed may not be there yet.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -139,10 +144,23 @@ static void dump_g(struct gt_g *g, int fd)
 
 #define DUMP_GS_MAX 200
 
+/* O1. */
+static struct gt_g *newest_g(struct gt_runtime *rt)
+{
+    (void)gt_load_acquire(&rt->allg_lock.word); /* pair: lock */
+    return rt->all_gs;
+}
+
+static struct gt_m *newest_m(struct gt_runtime *rt)
+{
+    (void)gt_load_acquire(&rt->sched_lock.word); /* pair: lock */
+    return rt->all_ms;
+}
+
 static void dump_gs(struct gt_runtime *rt, int fd)
 {
     uint64_t shown = 0, more = 0, dead = 0;
-    for (struct gt_g *g = rt->all_gs; g; g = g->all_next) {
+    for (struct gt_g *g = newest_g(rt); g; g = g->all_next) {
         if (gt_g_status(g) == GT_G_DEAD)
             dead++;
         else if (shown++ < DUMP_GS_MAX)
@@ -164,9 +182,9 @@ void gt_dump(struct gt_runtime *rt, int fd)
          gt_load_relaxed(&rt->idle_ps), gt_load_relaxed(&rt->spinning), rt->n_ms, rt->n_idle_ms,
          rt->n_locked_idle, rt->in_callback, gt_load_relaxed(&rt->stopping), rt->stop_wait,
          gt_load_relaxed(&rt->n_timers), gt_load_relaxed(&rt->poll_waiters));
-    for (int32_t i = 0; i < gt_load_relaxed(&rt->allp_len); i++)
-        dump_p(gt_load_acquire(&rt->allp[i]), fd); /* pair: allp */
-    for (struct gt_m *m = rt->all_ms; m; m = m->all_next)
+    for (int32_t i = 0; i < gt_load_acquire(&rt->allp_len); i++) /* pair: allp */
+        dump_p(gt_load_relaxed(&rt->allp[i]), fd);
+    for (struct gt_m *m = newest_m(rt); m; m = m->all_next)
         dump_m(m, fd);
     dump_gs(rt, fd);
 }
@@ -175,7 +193,7 @@ void gt_dump_named(struct gt_runtime *rt, int fd)
 {
     struct gt_symbol s;
     uint32_t n = 0;
-    for (struct gt_g *g = rt->all_gs; g && n < DUMP_GS_MAX; g = g->all_next) {
+    for (struct gt_g *g = newest_g(rt); g && n < DUMP_GS_MAX; g = g->all_next) {
         if (gt_g_status(g) == GT_G_DEAD)
             continue;
         (void)gt_symbolise_entry(rt, (uintptr_t)g->fn, &s);
@@ -198,26 +216,49 @@ void gt_throw(struct gt_runtime *rt, const char *fmt, ...)
 
 #define VIOLATION_LINES 20
 
-void gt_violation(struct gt_runtime *rt, enum gt_violation_class c, const char *fmt, ...)
+static bool count_and_say(struct gt_runtime *rt, enum gt_violation_class c, const char *fmt,
+                          va_list ap)
 {
     static const char *const names[GT_V_COUNT] = {
-        [GT_V_LOCK] = "lock",       [GT_V_OWNERSHIP] = "ownership", [GT_V_STATUS] = "status",
-        [GT_V_SECTION] = "section", [GT_V_JOURNAL] = "journal", [GT_V_TRACE] = "tracing",
+        [GT_V_LOCK] = "lock",       [GT_V_STACK] = "unowned-stack", [GT_V_STATUS] = "status",
+        [GT_V_SECTION] = "section", [GT_V_JOURNAL] = "journal",     [GT_V_TRACE] = "tracing",
+        [GT_V_HEAP] = "heap",
     };
     char prefix[64];
     uint64_t n = gt_add_relaxed(&rt->violations, 1u);
+    if (c == GT_V_STACK)
+        gt_add_relaxed(&rt->unowned_stacks, 1u);
     snprintf(prefix, sizeof prefix, "gauntlet: violation (%s): ", names[c]);
-    if (n < VIOLATION_LINES) {
-        va_list ap;
-        va_start(ap, fmt);
+    if (n < VIOLATION_LINES)
         vline(2, prefix, fmt, ap);
-        va_end(ap);
-    }
+    return n < VIOLATION_LINES;
+}
+
+bool gt_violation_begin(struct gt_runtime *rt, enum gt_violation_class c, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    bool said = count_and_say(rt, c, fmt, ap);
+    va_end(ap);
+    return said;
+}
+
+void gt_violation_end(struct gt_runtime *rt)
+{
     const char *mode = getenv("GT_VIOLATION");
     if (mode && strcmp(mode, "abort") == 0) {
         gt_dump(rt, 2);
         gt_os_abort();
     }
+}
+
+void gt_violation(struct gt_runtime *rt, enum gt_violation_class c, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    (void)count_and_say(rt, c, fmt, ap);
+    va_end(ap);
+    gt_violation_end(rt);
 }
 
 void gt_report_overflow(struct gt_runtime *rt, struct gt_g *g, struct gt_sigctx *ctx)
@@ -234,29 +275,12 @@ void gt_report_overflow(struct gt_runtime *rt, struct gt_g *g, struct gt_sigctx 
 /* ---- names --------------------------------------------------------------------------------- */
 const char *gt_wait_reason_name(enum gt_wait_reason r)
 {
-    static const char *const names[GT_WAIT_COUNT] = {
-        [GT_WAIT_NONE] = "unspecified",
-        [GT_WAIT_FOREVER] = "forever",
-        [GT_WAIT_NETWORK] = "network",
-        [GT_WAIT_SELECT] = "select",
-        [GT_WAIT_CHAN_SEND] = "chan send",
-        [GT_WAIT_CHAN_RECV] = "chan receive",
-        [GT_WAIT_SYNC] = "sync",
-        [GT_WAIT_SLEEP] = "sleep",
-        [GT_WAIT_PARK] = "park",
-        [GT_WAIT_SYSTEM] = "system goroutine wait",
-        [GT_WAIT_WORLD_SEMA] = "world semaphore",
-        [GT_WAIT_CORO] = "coroutine",
-        [GT_WAIT_PREEMPTED] = "preempted",
-        [GT_WAIT_STOP_WORLD] = "stopping the world",
-        [GT_WAIT_TRACE_START] = "starting a trace",
-        [GT_WAIT_TRACE_STATUS] = "trace goroutine status",
-        [GT_WAIT_GC_ASSIST] = "mark assist",
-        [GT_WAIT_GC_SWEEPER] = "background sweeper",
-        [GT_WAIT_GC_CYCLE] = "end of a GC cycle",
-        [GT_WAIT_GC_MARK] = "marking",
-        [GT_WAIT_GC_SAFE_POINT] = "GC safe point",
+    static const char *const names[] = {
+#define GT_WAIT_DEF(sym, name, wire, runs, shrinks) name,
+#include "gauntlet/waits.def"
+#undef GT_WAIT_DEF
     };
+    _Static_assert(GT_WAIT_COUNT <= 64, "gt_wait_is_running has a bit for each");
     return (unsigned)r < GT_WAIT_COUNT ? names[r] : "?";
 }
 

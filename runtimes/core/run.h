@@ -116,9 +116,15 @@ GT_HOT void gt_set_wait_reason(struct gt_g *g, enum gt_wait_reason r)
     gt_store_relaxed(&g->t.wait_reason, (uint32_t)r);
 }
 
+struct gt_g *gt_stop_to_wait_late(struct gt_m *m); /* fault stack_after_block */
+
 /* m's G stops and waits: event and change. Context: system stack. */
 GT_HOT struct gt_g *gt_stop_to_wait(struct gt_m *m)
 {
+    struct gt_runtime *rt = m->rt;
+    (void)rt;
+    if (GT_FAULT(stack_after_block))
+        return gt_stop_to_wait_late(m);
     struct gt_g *g = gt_m_g(m);
     gt_bump(&gt_m_p(m)->count.parks, 1u);
     gt_tok tok = gt_section_begin(m);
@@ -148,7 +154,7 @@ GT_NORETURN GT_HOT void gt_next(struct gt_m *m)
     bool inherit;
     if (gt_likely(gt_load_relaxed(&p->preempt) == 0 && m->lockedg == NULL &&
                   gt_load_relaxed(&p->timer_next) == 0 &&
-                  gt_load_relaxed(&m->rt->reader_due) == 0)) {
+                  gt_load_relaxed(&m->rt->loop_hint) == 0)) {
         struct gt_g *g = gt_pick(m, GT_PICK_QUEUES, &inherit);
         if (gt_likely(g && g->lockedm == NULL))
             gt_run(m, g, inherit);

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "core/core.h"
+#include "core/gc.h"
 #include "core/host.h"
 #include "core/symbols.h"
 #include "core/sync.h"
@@ -171,6 +172,9 @@ static int init_rest(struct gt_runtime *rt, char *err, size_t n)
     if (rc != 0)
         return fail(err, n, rc, "signals");
     rt->signals_ready = true;
+    rc = gt_gc_create(rt, &rt->config.gc);
+    if (rc != 0)
+        return fail(err, n, rc, "collector");
     rc = init_plugins(rt, err, n);
     if (rc != 0)
         return rc;
@@ -253,6 +257,7 @@ void gt_runtime_destroy(struct gt_runtime *rt)
     if (rt->unusable)
         return; /* threads are still inside: leaked, and said so */
     gt_netpoll_fini(rt);
+    gt_gc_destroy(rt);
     if (rt->sched_ready) {
         destroy_ps(rt);
         rt->sched->fini(rt->sched_state);
@@ -265,6 +270,7 @@ void gt_runtime_destroy(struct gt_runtime *rt)
     gt_journal_next_round(rt);
 #endif
     destroy_gs(rt);
+    gt_profile_fini(rt);
     gt_symbols_fini(rt);
     gt_stacks_destroy(rt->stacks);
     gt_arena_destroy(arena);
@@ -422,6 +428,8 @@ static void drop_gs(struct gt_runtime *rt)
         g->lockedm = NULL;
         g->lock_depth = 0;
         g->callback_depth = 0;
+        g->gc_assisting = false;
+        g->gc_credit = 0;
         gt_fiber_reset(&g->stack.fiber);
         rt->dropped++;
         if (rt->tracer->g_dies)
@@ -454,6 +462,7 @@ static void reset_ps(struct gt_runtime *rt)
 static void reset_after_run(struct gt_runtime *rt)
 {
     drop_gs(rt);
+    gt_gc_run_ended(rt);
     reset_ps(rt);
     gt_netpoll_reset(rt);
     gt_store_relaxed(&rt->stopping, 0u);
@@ -462,8 +471,10 @@ static void reset_after_run(struct gt_runtime *rt)
     gt_store_relaxed(&rt->poll_waiters, 0);
     gt_store_relaxed(&rt->last_poll, gt_nanotime());
     gt_store_relaxed(&rt->reader, NULL);
-    gt_store_relaxed(&rt->reader_due, 0u);
-    gt_store_relaxed(&rt->alarm_at, 0);
+    gt_store_relaxed(&rt->loop_hint, 0u);
+    for (size_t i = 0; i < sizeof rt->alarm / sizeof *rt->alarm; i++)
+        gt_store_relaxed(&rt->alarm[i].at, 0);
+    gt_profile_stop(rt);
     gt_store_relaxed(&rt->trace_on, 0u);
     if (rt->tracer->run_ended) /* also when the trace is off: a G may have been in start or stop */
         rt->tracer->run_ended(rt->tracer_state);
@@ -475,9 +486,11 @@ static void reset_after_run(struct gt_runtime *rt)
 static int leave_unusable(struct gt_runtime *rt)
 {
     rt->unusable = true;
+    gt_lock(&rt->sched_lock); /* they may come back even now */
+    int32_t ms = rt->n_ms, callbacks = rt->in_callback;
+    gt_unlock(&rt->sched_lock);
     gt_warn(rt, "%d threads and %d callbacks did not come back from system calls within %lld s; "
-                "the runtime is left behind", rt->n_ms, rt->in_callback,
-            (long long)(LEAVE_NS / GT_NS_PER_S));
+                "the runtime is left behind", ms, callbacks, (long long)(LEAVE_NS / GT_NS_PER_S));
     gt_dump(rt, 2);
     return -ETIMEDOUT;
 }
@@ -599,6 +612,7 @@ void gt_runtime_stats(struct gt_runtime *rt, struct gt_runtime_stats *s)
     s->injected = gt_load_relaxed(&rt->count.injected);
     s->callbacks = gt_load_relaxed(&rt->count.callbacks);
     s->violations = gt_load_relaxed(&rt->violations);
+    s->unowned_stacks = gt_load_relaxed(&rt->unowned_stacks);
     s->stop_ns_last = gt_load_relaxed(&rt->stop_ns_last);
     s->stop_ns_max = gt_load_relaxed(&rt->stop_ns_max);
     s->transitions = transitions_of(rt);

@@ -330,14 +330,19 @@ const char *gt_stacks_error(int error)
 
 /* ---- giving pages back ------------------------------------------------------------------ */
 
-size_t gt_stack_discard_unused(const struct gt_stack *st, const void *sp)
+size_t gt_stack_unused(const struct gt_stack *st, const void *sp)
 {
     uintptr_t lo = (uintptr_t)st->lo;
     uintptr_t end = ((uintptr_t)sp - RED_ZONE) & ~(uintptr_t)(gt_page_size() - 1);
-    if (end <= lo)
-        return 0;
-    gt_map_discard(st->lo, end - lo);
-    return end - lo;
+    return end > lo ? end - lo : 0;
+}
+
+size_t gt_stack_discard_unused(const struct gt_stack *st, const void *sp)
+{
+    size_t n = gt_stack_unused(st, sp);
+    if (n > 0)
+        gt_map_discard(st->lo, n);
+    return n;
 }
 
 /* What lies below the `keep` hottest, unlinked. */
@@ -445,6 +450,23 @@ bool gt_stacks_find(const struct gt_stacks *s, const void *addr, struct gt_stack
         size_t at = (uintptr_t)addr - (uintptr_t)c->base; /* below base: wraps, too large */
         if (at >= c->count * s->stride || at % s->stride >= s->page)
             continue;
+        *out = (struct gt_stack){0};
+        describe(s, c, (uint32_t)(at / s->stride), out);
+        return true;
+    }
+    return false;
+}
+
+bool gt_stacks_find_usable(const struct gt_stacks *s, const void *addr, struct gt_stack *out)
+{
+    struct gt_stack_chunk *c = gt_load_acquire(&s->chunks); /* pair: stack-chunks */
+    for (; c; c = c->next) {
+        size_t at = (uintptr_t)addr - (uintptr_t)c->base; /* below base: wraps, too large */
+        if (at >= c->count * s->stride || at % s->stride < s->page)
+            continue;
+        const struct slot *slot = &c->slot[at / s->stride];
+        if (!slot->made || !slot->held)
+            return false;
         *out = (struct gt_stack){0};
         describe(s, c, (uint32_t)(at / s->stride), out);
         return true;

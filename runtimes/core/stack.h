@@ -66,6 +66,8 @@ void gt_stack_put(struct gt_stacks *s, struct gt_stack *st);
 /* What an error of gt_stack_get means and what to do about it, one line. */
 const char *gt_stacks_error(int error);
 
+/* Bytes of whole pages from st->lo up that lie below sp and its red zone. */
+size_t gt_stack_unused(const struct gt_stack *st, const void *sp);
 /* Gives whole pages below sp back to the kernel. The stack is suspended at sp; the
  * red zone below sp is left alone. Returns bytes offered. */
 size_t gt_stack_discard_unused(const struct gt_stack *st, const void *sp);
@@ -73,6 +75,9 @@ size_t gt_stack_discard_unused(const struct gt_stack *st, const void *sp);
  * Returns how many stacks that were. */
 size_t gt_stacks_trim(struct gt_stacks *s, size_t keep);
 
+/* Which stack holds addr, in its usable part? Fills *out as it was when it was handed out (its
+ * fiber excepted); false also while nobody has it. Async-signal-safe. */
+bool gt_stacks_find_usable(const struct gt_stacks *s, const void *addr, struct gt_stack *out);
 /* Whose guard page holds addr? Fills *out (its fiber excepted). Async-signal-safe. */
 bool gt_stacks_find(const struct gt_stacks *s, const void *addr, struct gt_stack *out);
 void gt_stacks_stats(const struct gt_stacks *s, struct gt_stacks_stats *out);

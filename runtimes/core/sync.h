@@ -167,6 +167,23 @@ static inline struct gt_m *gt_enter_op(void)
 }
 
 /* ---- chan.c --------------------------------------------------------------------------------- */
+/* A channel with a buffer, as the collector knows it. */
+struct gt_chan_root {
+    struct gt_chan_root *next, *prev; /* Guarded by: the roots' lock (gc_roots.c) */
+    bool listed;  /* it is; constant once the channel is known to others */
+    gt_a32 users; /* somebody copies elements out */
+};
+/* How far a copy of a channel's elements has come. Zero: not begun. */
+struct gt_chan_scan {
+    bool begun;
+    size_t at, within; /* slot, byte in it */
+    uint64_t left;     /* elements */
+};
+/* The next at most `size` bytes of what the buffer held when s was zero, whole words of
+ * elements, to buf; 0: all seen. What was received since may be missing, what was sent may
+ * show. Pinned; the channel is kept alive. */
+size_t gt_chan_scan(struct gt_m *m, struct gt_chan_root *r, struct gt_chan_scan *s, void *buf,
+                    size_t size);
 struct gt_chan *gt_chan_new(struct gt_runtime *rt, size_t elem_size, size_t capacity);
 void gt_chan_free(struct gt_runtime *rt, struct gt_chan *c);
 int gt_chan_send(struct gt_chan *c, const void *elem);

@@ -100,7 +100,9 @@ static GT_NOINLINE void enter_meets_stop(struct gt_m *m, struct gt_p *p)
     gt_unlock(&rt->sched_lock);
 }
 
-void gt_syscall_enter(void)
+/* gt_syscall_enter and _enter_blocking begin in switch_<arch>.S, which takes gc_sp and gc_regs
+ * (S1 of gc_scan.c) and goes on here as if it had not been there. */
+void gt_syscall_enter_kept(void)
 {
     struct gt_m *m = gt_pin_after_checkpoint();
     struct gt_runtime *rt = m->rt;
@@ -128,7 +130,8 @@ void gt_syscall_enter(void)
 }
 
 /* The caller knows that the call will block: the P goes on at once. */
-void gt_syscall_enter_blocking(void)
+__attribute__((visibility("hidden"))) void gt_syscall_enter_blocking_kept(void);
+void gt_syscall_enter_blocking_kept(void)
 {
     gt_checkpoint();
     struct gt_m *m = gt_pin();

@@ -17,6 +17,7 @@
  * Progress: sleeps 20 us while there is something to do; after 50 idle rounds twice as
  * long each time, up to 10 ms.
  */
+#include "core/gc.h"
 #include "core/sync.h"
 
 #define SLEEP_MIN (20 * GT_NS_PER_US)
@@ -33,16 +34,29 @@ void gt_sysmon_wake(struct gt_runtime *rt)
     }
 }
 
+/* The thread on p, -1 none. The M may leave meanwhile and serve another thread, which writes
+ * its id there under the lock. */
+static int32_t thread_on(struct gt_runtime *rt, struct gt_p *p)
+{
+    gt_lock(&rt->sched_lock);
+    struct gt_m *m = gt_load_acquire(&p->m); /* pair: p-owner */
+    int32_t tid = m ? m->t.tid : -1;
+    gt_unlock(&rt->sched_lock);
+    return tid;
+}
+
 /* A G that has been running for very long without a runtime call is named once. */
 static void name_long_runner(struct gt_runtime *rt, struct gt_p *p, int64_t ran)
 {
-    struct gt_m *m = gt_load_acquire(&p->m); /* pair: p-owner */
-    if (ran < rt->config.watchdog_ns || p->seen.warned || !m)
+    if (ran < rt->config.watchdog_ns || p->seen.warned)
+        return;
+    int32_t tid = thread_on(rt, p);
+    if (tid < 0)
         return;
     p->seen.warned = true;
     gt_warn(rt, "P %d: the goroutine on thread %d has run for %lld ms without a runtime call; "
                 "add gt checkpoint() to its loop or opt in to asynchronous preemption",
-            p->t.id, m->t.tid, (long long)(ran / GT_NS_PER_MS));
+            p->t.id, tid, (long long)(ran / GT_NS_PER_MS));
 }
 
 static bool preempt_long_runner(struct gt_runtime *rt, struct gt_p *p, int64_t now)
@@ -99,7 +113,7 @@ static bool retake(struct gt_m *m, int64_t now)
 {
     struct gt_runtime *rt = m->rt;
     bool did = false;
-    int32_t n = gt_load_relaxed(&rt->procs);
+    int32_t n = gt_load_acquire(&rt->procs); /* pair: procs */ /* no P: the Ps came before it */
     for (int32_t i = 0; i < n; i++) {
         struct gt_p *p = gt_load_acquire(&rt->allp[i]); /* pair: allp */
         enum gt_pstatus s = gt_p_status(p);
@@ -152,18 +166,51 @@ static void start_what_was_missed(struct gt_runtime *rt, int64_t now)
         gt_m_start(rt, NULL, false);
 }
 
-/* ---- the alarm of a tracer ------------------------------------------------------------ */
+/* ---- the alarms of a tracer ----------------------------------------------------------- */
+#define ALARMS (sizeof ((struct gt_runtime *)0)->alarm / sizeof *((struct gt_runtime *)0)->alarm)
+
 static void ring(struct gt_runtime *rt, int64_t now)
 {
-    int64_t at = gt_load_acquire(&rt->alarm_at); /* pair: alarm */
-    if (at != 0 && at <= now && gt_cas_acq_rel(&rt->alarm_at, &at, 0)) /* pair: alarm */
-        gt_sema_release(gt_load_relaxed(&rt->alarm));
+    for (size_t i = 0; i < ALARMS; i++) {
+        gt_ai64 *when = &rt->alarm[i].at;
+        int64_t at = gt_load_acquire(when); /* pair: alarm */
+        if (at != 0 && at <= now && gt_cas_acq_rel(when, &at, 0)) /* pair: alarm */
+            gt_sema_release(gt_load_relaxed(&rt->alarm[i].sema));
+    }
+}
+
+static int64_t next_alarm(struct gt_runtime *rt)
+{
+    int64_t next = gt_gc_due(rt);
+    for (size_t i = 0; i < ALARMS; i++) {
+        int64_t at = gt_load_relaxed(&rt->alarm[i].at);
+        if (at != 0 && (next == 0 || at < next))
+            next = at;
+    }
+    return next;
+}
+
+/* A slot is its semaphore's for ever. A store of the time last: whoever sees it sees the
+ * semaphore. */
+void gt_alarm(struct gt_runtime *rt, struct gt_sema *s, int64_t when)
+{
+    for (size_t i = 0; i < ALARMS; i++) {
+        struct gt_sema *whose = NULL;
+        if (!gt_cas_acq_rel(&rt->alarm[i].sema, &whose, s) && whose != s) /* pair: alarm-sema */
+            continue;
+        gt_store_release(&rt->alarm[i].at, when); /* pair: alarm */
+        gt_lock(&rt->sched_lock);
+        gt_sysmon_wake(rt); /* it may sleep longer than that */
+        gt_unlock(&rt->sched_lock);
+        return;
+    }
+    gt_throw(rt, "a tracer asks for more alarms than there are");
 }
 
 /* Of a sleep of `ns`, < 0 for ever, what an alarm leaves. */
 static int64_t until_alarm(struct gt_runtime *rt, int64_t ns)
 {
-    int64_t at = gt_load_relaxed(&rt->alarm_at);
+    int64_t at = next_alarm(rt);
     if (at == 0)
         return ns;
     int64_t left = at - gt_nanotime();
@@ -214,6 +261,7 @@ static void round_of(struct gt_m *m, uint32_t *idle)
     poll_if_nobody_does(m, now);
     start_what_was_missed(rt, now);
     ring(rt, now);
+    gt_gc_tick(rt, now);
     *idle = retake(m, now) ? 0 : *idle + 1;
     gt_unlock(&rt->sysmon_lock);
 }

@@ -24,7 +24,7 @@
  * Progress: requests are repeated every 100 us; a G that makes no runtime call and did not
  * opt in to preemption by signal delays the stop, and sysmon names it.
  */
-#include "core/core.h"
+#include "core/gc.h"
 
 #define RETRY_NS (100 * GT_NS_PER_US)
 
@@ -39,7 +39,10 @@ void gt_world_unlock(struct gt_runtime *rt)
 }
 
 /* ---- waiting-but-running ------------------------------------------------------------ */
-void gt_g_pretend_wait(struct gt_m *m, enum gt_wait_reason why)
+/* gt_g_pretend_wait, which switch_<arch>.S begins: it takes gc_sp and gc_regs first. */
+__attribute__((visibility("hidden"))) void gt_g_pretend_wait_kept(struct gt_m *m,
+                                                                  enum gt_wait_reason why);
+void gt_g_pretend_wait_kept(struct gt_m *m, enum gt_wait_reason why)
 {
     struct gt_g *g = gt_m_g(m);
     m->locks++;
@@ -158,6 +161,12 @@ void gt_world_stop(struct gt_runtime *rt, enum gt_world_kind kind)
     stop_with_sema(gt_tls_m(), kind);
 }
 
+void gt_world_stop_held(struct gt_runtime *rt, enum gt_world_kind kind)
+{
+    (void)rt; /* the caller's own */
+    stop_with_sema(gt_tls_m(), kind);
+}
+
 /* An M meets a stop between two Gs. */
 void gt_m_stop_for_world(struct gt_m *m)
 {
@@ -204,7 +213,7 @@ static struct gt_p *distribute(struct gt_m *m)
     return list;
 }
 
-void gt_world_start(struct gt_runtime *rt)
+void gt_world_start_held(struct gt_runtime *rt)
 {
     struct gt_m *m = gt_tls_m();
     gt_lock(&rt->sched_lock);
@@ -222,9 +231,15 @@ void gt_world_start(struct gt_runtime *rt)
     GT_EMIT(m, tok, stw_end);
     gt_trace_release(m, tok);
     gt_fence_heavy(rt); /* pair: asym */
-    if (gt_load_relaxed(&rt->idle_ps) != 0 && rt->sched->has_work(rt->sched_state, NULL))
+    if (gt_load_relaxed(&rt->idle_ps) != 0 &&
+        (rt->sched->has_work(rt->sched_state, NULL) || gt_gc_idle_work(rt)))
         gt_wake(rt); /* not for nothing: an M that wakes delays the next stop */
     gt_unpin(m);
+}
+
+void gt_world_start(struct gt_runtime *rt)
+{
+    gt_world_start_held(rt);
     gt_world_unlock(rt);
 }
 
@@ -274,10 +289,11 @@ static bool safe_done(struct gt_runtime *rt)
     return done;
 }
 
-void gt_each_p_safe(struct gt_runtime *rt, void (*fn)(struct gt_p *, void *), void *arg)
+void gt_each_p_safe(struct gt_runtime *rt, enum gt_wait_reason why,
+                    void (*fn)(struct gt_p *, void *), void *arg)
 {
     struct gt_m *m = gt_tls_m();
-    gt_g_pretend_wait(m, GT_WAIT_TRACE_STATUS);
+    gt_g_pretend_wait(m, why);
     struct gt_p *own = gt_m_p(m); /* after the pin */
     gt_lock(&rt->sched_lock);
     rt->safe_fn = fn;
@@ -329,6 +345,7 @@ static void view_g(struct gt_g *g, struct gt_trace_g_view *v)
     v->reason = (enum gt_wait_reason)gt_load_relaxed(&g->t.wait_reason);
     v->tid = gm ? gm->t.tid : -1;
     v->system = (g->flags & GT_GF_SYSTEM) != 0;
+    v->assisting = g->gc_assisting;
 }
 
 static bool wait_for_scan(struct gt_m *m, struct gt_g *g)
@@ -355,7 +372,8 @@ static void suspend_begin(struct gt_m *m)
 {
     if (m->suspends++ == 0 && gt_g_status(gt_m_g(m)) == GT_G_RUNNING) {
         m->suspend_pretends = true;
-        gt_g_pretend_wait(m, GT_WAIT_TRACE_STATUS);
+        gt_m_g(m)->gc_sp = NULL; /* gt_suspend_g returns before the end: S2 of gc_scan.c */
+        gt_g_pretend_wait_kept(m, GT_WAIT_TRACE_STATUS);
     }
 }
 
@@ -370,7 +388,8 @@ static void suspend_end(struct gt_m *m)
 /*
  * Holds g still by its scan bit; false when it is dead. Context: on a G. Until
  * gt_resume_g(g) the caller stays on its M, does not block, does not switch, takes no core
- * lock and holds no second G: who holds a bit must not wait for another holder.
+ * lock of a rank below LEAF and holds no second G: who holds a bit must not wait for another
+ * holder.
  */
 bool gt_suspend_g(struct gt_runtime *rt, struct gt_g *g, struct gt_trace_g_view *v)
 {

@@ -130,6 +130,16 @@ GT_FIBER_INLINE void gt_fiber_reset(struct gt_fiber *f)
     (void)f;
 }
 
+/* The n bytes from lo on hold no frame any more. */
+GT_FIBER_INLINE void gt_fiber_clear(const void *lo, size_t n)
+{
+#if GT_ASAN
+    __asan_unpoison_memory_region(lo, n);
+#endif
+    (void)lo;
+    (void)n;
+}
+
 /* Right before the register switch. `abandons`: nobody will resume `from` where it is. */
 GT_FIBER_INLINE void gt_fiber_switch_begin(struct gt_fiber *from, struct gt_fiber *to,
                                            bool abandons)

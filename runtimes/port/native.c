@@ -26,11 +26,12 @@ struct start {
     void *arg;
 };
 
-static void unblock_preempt(void)
+static void unblock_own(void)
 {
     sigset_t own;
     sigemptyset(&own);
     sigaddset(&own, gt_signal_preempt());
+    sigaddset(&own, gt_signal_tick());
     pthread_sigmask(SIG_UNBLOCK, &own, NULL);
 }
 
@@ -38,7 +39,7 @@ static void *thread_main(void *p)
 {
     struct start s = *(struct start *)p;
     free(p);
-    unblock_preempt();
+    unblock_own();
     s.fn(s.arg);
     return NULL;
 }

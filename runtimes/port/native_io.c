@@ -216,6 +216,12 @@ int gt_os_cpu(void)
 }
 
 /* The system call, since libc's set ends at 1,024 CPUs. */
+uint64_t gt_os_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : UINT64_MAX;
+}
+
 int gt_os_cpu_count(void)
 {
     unsigned long mask[256] = {0};

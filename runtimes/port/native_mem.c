@@ -13,6 +13,7 @@
 
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "port/native_result.h"
@@ -88,6 +89,28 @@ void gt_map_discard(void *p, size_t size)
 void gt_map_no_huge(void *p, size_t size)
 {
     madvise(p, size, MADV_NOHUGEPAGE);
+}
+
+#define VEC 64u
+
+size_t gt_map_resident(const void *p, size_t size)
+{
+    size_t page = gt_page_size(), found = 0;
+    unsigned char vec[VEC];
+    for (size_t at = 0; at < size; at += VEC * page) {
+        size_t n = size - at < VEC * page ? size - at : VEC * page;
+        if (mincore((char *)(uintptr_t)p + at, n, vec) != 0)
+            return size;
+        for (size_t i = 0; i < n / page; i++)
+            found += (vec[i] & 1u) * page;
+    }
+    return found;
+}
+
+bool gt_mem_read(void *to, const void *from, size_t n)
+{
+    struct iovec local = {to, n}, remote = {(void *)(uintptr_t)from, n};
+    return syscall(SYS_process_vm_readv, getpid(), &local, 1ul, &remote, 1ul, 0ul) == (long)n;
 }
 
 int gt_pages_nodes(size_t count, void **pages, int *node)

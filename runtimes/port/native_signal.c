@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "port/native_result.h"
+#include "port/native_ticker.h"
 
 #define SIGNALS 65
 
@@ -45,6 +46,11 @@ static struct {
 int gt_signal_preempt(void)
 {
     return SIGURG;
+}
+
+int gt_signal_tick(void)
+{
+    return SIGPROF;
 }
 
 /* ---- the handler ------------------------------------------------------------ */
@@ -111,6 +117,8 @@ static void on_signal(int signo, siginfo_t *info, void *raw)
     struct claim *c = &signal_claims.of[signo];
     struct gt_sigctx ctx = {
         .signo = signo, .code = info->si_code, .fault_addr = info->si_addr, .raw = raw};
+    if (info->si_code == SI_TIMER)
+        ctx.mark = gt_ticker_mark(info->si_value.sival_ptr);
     bool taken = false;
     read_registers(&ctx, raw);
     if (gt_load_acquire(&c->count) > 0) /* pair: signal-claim */

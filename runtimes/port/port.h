@@ -28,6 +28,8 @@ enum gt_port_flavour {
 #define GT_CACHE_LINE 64
 #define GT_ALIGNED __attribute__((aligned(GT_CACHE_LINE)))
 #define GT_NOINLINE __attribute__((noinline))
+/* Reads what belongs to others, knowingly. */
+#define GT_NO_SANITIZE __attribute__((no_sanitize("thread", "address")))
 #define GT_NORETURN __attribute__((noreturn))
 #define GT_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define gt_likely(x) __builtin_expect(!!(x), 1)
@@ -92,6 +94,12 @@ int gt_guard_remove(void *p, size_t size, bool lightweight);
 bool gt_guard_is_lightweight(void); /* what the running kernel offers */
 void gt_map_discard(void *p, size_t size); /* pages back to the kernel, zero on next touch */
 void gt_map_no_huge(void *p, size_t size);
+/* Bytes of whole pages in [p, p+size), both page-aligned, that memory stands behind; size when
+ * the kernel does not say. */
+size_t gt_map_resident(const void *p, size_t size);
+/* Copies what may be unmapped or without access: false then, and where the kernel forbids to
+ * look. Async-signal-safe. */
+bool gt_mem_read(void *to, const void *from, size_t n);
 /* NUMA nodes of pages: fills node[i] with a node or a negative errno. */
 int gt_pages_nodes(size_t count, void **pages, int *node);
 
@@ -101,11 +109,14 @@ struct gt_sigctx { /* what an interrupted thread was doing */
     int code;
     void *fault_addr;
     uintptr_t pc, sp, fp;
+    const void *mark; /* a ticker's own; NULL for any other signal */
     void *raw;
 };
 typedef void (*gt_sighandler)(struct gt_sigctx *ctx, void *arg);
 /* The signal that asks a thread to give up its P. */
 int gt_signal_preempt(void);
+/* The signal of tickers. */
+int gt_signal_tick(void);
 /* Process-wide handler for `signo`, on the alternate stack when the thread has
  * one. Counted: the first caller installs, the last release restores what was
  * there. The handler returns true when the signal was its own, and the thread then
@@ -128,6 +139,26 @@ void gt_altstack_remove(struct gt_altstack *s);
 void gt_signal_block_all(uint64_t *saved);
 void gt_signal_restore(const uint64_t *saved);
 void gt_signal_allow(int signo, uint64_t *saved); /* to the calling thread */
+
+/* ---- tickers: a signal each so much CPU time of one thread ---------------------- */
+struct gt_ticker {
+    int32_t id; /* the port's own */
+    bool on;
+};
+/*
+ * From now on `handler` is called on thread `tid` of this process each period_ns of CPU time
+ * that it uses (the kernel's tick is the finest grain; what falls into one grain is one call), in
+ * its signal handler, with ctx->mark == `mark`, an address. The handler is one for the
+ * process and stays for good: a call may be under way, or its signal wait on a busy
+ * thread, when gt_ticker_stop returns. It is async-signal-safe and ignores marks that it
+ * does not know. Another's signals of that number go where they went before.
+ * 0; -ENOTSUP: not on this port; -EBUSY: another handler; -EAGAIN: the kernel has no more
+ * timers for this user (ulimit -i); -EINVAL, -ESRCH: no such thread.
+ */
+int gt_ticker_start(struct gt_ticker *t, int32_t tid, int64_t period_ns,
+                    bool (*handler)(struct gt_sigctx *ctx), const void *mark);
+/* Any thread; also after the ticker's own has ended. */
+void gt_ticker_stop(struct gt_ticker *t);
 
 /* ---- epoll, eventfd --------------------------------------------------------- */
 struct gt_poll_event {
@@ -156,6 +187,7 @@ int gt_os_getpid(void);          /* really enters the kernel */
 int gt_os_getrandom(void *buf, size_t n);
 int gt_os_cpu(void);       /* the CPU the caller runs on */
 int gt_os_cpu_count(void); /* CPUs the caller may run on */
+uint64_t gt_os_memory(void); /* bytes that the machine has; UINT64_MAX: it does not say */
 /* CPUs the calling thread may run on: bit c of mask[c / 64]. 0 or -errno (-EINVAL: the
  * machine may have more CPUs than words * 64). */
 int gt_os_affinity(uint64_t *mask, size_t words);

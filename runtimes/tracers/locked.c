@@ -23,6 +23,7 @@
 #include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
 #include "tracers/common/buf.h"
+#include "tracers/common/cpu.h"
 #include "tracers/common/tables.h"
 #include "tracers/common/wiremap.h"
 #include "tracers/common/wirestate.h"
@@ -67,6 +68,7 @@ struct locked {
     bool on; /* Guarded by: life */
     uint64_t last_generation;
     struct gt_mach *writing; /* of the stop: an M seen inside a section */
+    struct gt_cpu_log cpu;
     gt_a64 events_left;
 };
 
@@ -178,6 +180,16 @@ static inline uint8_t *w_open(struct locked *t, struct gt_mach *m, uint64_t w, u
     return p;
 }
 
+/* Every event is written under the lock: no fast shapes. */
+static inline bool w_room(struct locked *t, struct gt_mach *m, uint64_t w)
+{
+    (void)t;
+    (void)m;
+    (void)w;
+    return false;
+}
+#define w_put w_open
+
 static inline void w_close(struct locked *t, struct gt_mach *m, uint64_t w, uint8_t *end)
 {
     (void)w;
@@ -273,6 +285,8 @@ static void reader(void *tv)
     t->host->sema_release(t->host, t->reader_gone);
 }
 
+static int finish(struct locked *t);
+
 /* ---- start ------------------------------------------------------------------------------------ */
 static void push_table(void *arg, struct gt_tbuf *b)
 {
@@ -355,11 +369,28 @@ static void switch_on(struct locked *t, uint64_t w)
     gt_await(exiting, gt_load_seqcst(exiting) == 0); /* pair: exiting-syscall */
     write_sync(t, w);
     gt_tok tok = h->acquire(h);
-    w_procs_change(t, h->self(h), tok, procs);
-    w_stw_begin(t, h->self(h), tok, GT_WORLD_TRACE_START);
+    w_world_stopped(t, h->self(h), tok, procs);
     h->release(h, tok);
     h->sysmon_unlock(h);
     h->start_world(h);
+}
+
+/* ---- CPU samples ------------------------------------------------------------------------------- */
+static void read_cpu(struct locked *t, uint64_t w, bool ended)
+{
+    struct gt_table_out out = table_out(t, w);
+    gt_cpu_log_lock(&t->cpu);
+    if (ended || gt_load_acquire(&t->generation) == w) /* pair: generation */
+        gt_cpu_log_read(&t->cpu, w, ended, &t->stacks, &out);
+    gt_cpu_log_unlock(&t->cpu);
+}
+
+static void poll_cpu(void *tv)
+{
+    struct locked *t = tv;
+    uint64_t w = gt_load_acquire(&t->generation); /* pair: generation */
+    if (w != GT_GEN_OFF)
+        read_cpu(t, w, false);
 }
 
 static int start_held(struct locked *t, const struct gt_trace_options *o)
@@ -371,8 +402,12 @@ static int start_held(struct locked *t, const struct gt_trace_options *o)
     if (rc != 0)
         return rc;
     t->on = true;
+    if (o->profile_hz != 0)
+        rc = gt_cpu_log_start(&t->cpu, o->profile_hz, &t->generation, poll_cpu, t);
     switch_on(t, gt_gen_next(t->last_generation));
-    return 0;
+    if (rc != 0)
+        (void)finish(t);
+    return rc;
 }
 
 static int locked_start(void *tv, const struct gt_trace_options *o)
@@ -431,6 +466,9 @@ static void write_status(struct locked *t, struct gt_task *g, const struct gt_tr
         p = gt_put_go_status(p, dt, g->id, tid, s);
     if (p)
         t->buf->pos = (uint32_t)(p - t->buf->data);
+    p = p && v->assisting ? open_at(t, GT_WIRE_NO_M, &dt) : NULL;
+    if (p)
+        t->buf->pos = (uint32_t)(gt_put_gc_mark_assist_active(p, dt, g->id) - t->buf->data);
     gt_spin_unlock(&t->lock);
 }
 
@@ -481,7 +519,10 @@ static void switch_off(struct locked *t)
     gt_spin_lock(&t->lock);
     hand_over(t);
     gt_spin_unlock(&t->lock);
+    if (gt_cpu_log_on(&t->cpu))
+        read_cpu(t, w, true);
     write_tables(t, w);
+    gt_cpu_log_stop(&t->cpu);
 }
 
 static int finish(struct locked *t)
@@ -539,6 +580,7 @@ static void locked_run_ended(void *tv)
     t->buf = NULL;
     t->writer = 0;
     t->full = (struct gt_tbuf_queue){0};
+    gt_cpu_log_forget(&t->cpu);
     gt_tpool_recall(&t->pool);
     gt_stack_tab_forget(&t->stacks);
     gt_string_tab_forget(&t->strings);
@@ -584,8 +626,11 @@ static int locked_init(void *tv, const struct gt_tracer_host *h)
     gt_string_tab_init(&t->strings, h->os);
     t->life = h->sema_new(h, 1);
     t->reader_gone = h->sema_new(h, 0);
-    if (t->life && t->reader_gone)
+    int rc = gt_cpu_log_init(&t->cpu, h);
+    if (rc == 0 && t->life && t->reader_gone)
         return 0;
+    if (rc == 0)
+        gt_cpu_log_fini(&t->cpu);
     h->sema_free(h, t->life);
     h->sema_free(h, t->reader_gone);
     return -ENOMEM;
@@ -597,6 +642,7 @@ static void locked_fini(void *tv)
     gt_stack_tab_fini(&t->stacks);
     gt_string_tab_fini(&t->strings);
     gt_tpool_fini(&t->pool);
+    gt_cpu_log_fini(&t->cpu);
     t->host->sema_free(t->host, t->life);
     t->host->sema_free(t->host, t->reader_gone);
 }

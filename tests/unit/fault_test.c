@@ -76,12 +76,67 @@ static void run_with(const char *fault, uint64_t *injected, uint64_t *wrong)
     R->destroy(rt);
 }
 
+/* ---- seed 003: the stack is taken after the change ------------------------------------ */
+#define RUNS 100
+
+struct pair {
+    struct gt_chan *c;
+    struct gt_wg *wg;
+};
+
+static void receives(void *arg)
+{
+    struct pair *p = arg;
+    int v;
+    while (R->chan_recv(p->c, &v))
+        ;
+    R->wg_done(p->wg);
+}
+
+static void waits_and_wakes(void *arg)
+{
+    struct pair p = {R->chan_new(sizeof(int), 0), R->wg_new()};
+    int v = 0;
+    (void)arg;
+    expect(R->trace_start(NULL) == 0);
+    R->wg_add(p.wg, 1);
+    expect(R->go(receives, &p) == 0);
+    for (int i = 0; i < 10; i++)
+        expect(R->chan_send(p.c, &v) == 0);
+    expect(R->chan_close(p.c) == 0);
+    R->wg_wait(p.wg);
+    expect(R->trace_stop() == 0);
+    R->chan_free(p.c);
+    R->wg_free(p.wg);
+}
+
+/* Runs of RUNS in which unowned stacks were counted. */
+static int runs_that_count(const char *fault)
+{
+    int counted = 0;
+    for (int i = 0; i < RUNS; i++) {
+        struct gt_runtime *rt = NULL;
+        struct gt_runtime_stats s;
+        char err[160] = "";
+        if (create_with(fault, &rt, err) != 0)
+            bail_out("%s", err);
+        gt_store_relaxed(&bad, 0u);
+        expect(R->run(rt, waits_and_wakes, NULL) == 0);
+        R->stats(rt, &s);
+        counted += s.unowned_stacks > 0 && s.violations == s.unowned_stacks &&
+                   gt_load_relaxed(&bad) == 0;
+        R->destroy(rt);
+    }
+    return counted;
+}
+
 int main(void)
 {
     struct gt_runtime *rt = NULL;
     uint64_t injected, wrong;
     char err[160] = "";
-    plan(3);
+    plan(GT_FAULTS ? 5 : 4);
+    unsetenv("GT_VIOLATION");
     run_with(NULL, &injected, &wrong);
     ok(injected > 10 && wrong == 0, "without a fault: %llu injected, %llu events wrong",
        (unsigned long long)injected, (unsigned long long)wrong);
@@ -95,5 +150,11 @@ int main(void)
         ok(create_with("inject_event_first", &rt, err) == -ENOTSUP && strstr(err, "faults"),
            "a fault asked of a build without: %s", err);
     }
+    int counted = runs_that_count(NULL);
+    ok(counted == 0, "without a fault no run counts an unowned stack: %d of %d", counted, RUNS);
+#if GT_FAULTS
+    counted = runs_that_count("stack_after_block");
+    ok(counted == RUNS, "stack_after_block (seed 003): %d of %d runs count it", counted, RUNS);
+#endif
     return done_testing();
 }

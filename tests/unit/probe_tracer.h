@@ -275,7 +275,7 @@ static void probe_go_block(void *s, struct gt_mach *m, gt_tok tok, enum gt_wait_
     uintptr_t pc[16];
     struct probe *t = s;
     probe_leave(s, m, tok, PE_GO_BLOCK, PG_WAITING);
-    if (why >= GT_WAIT_RUNNING_FIRST)
+    if (gt_wait_is_running(why))
         probe_wrong(s, m, "GoBlock for a G that runs on", 0, why);
     if (t->host->stack(t->host, m->g, 0, pc, 16) == 0)
         probe_wrong(s, m, "no stack of the own G", m->g->id, 0);

@@ -136,6 +136,7 @@ static void two_suspenders(void)
 }
 
 /* ---- a callback arrives while the world is stopped again and again ------------------------- */
+#define ARRIVALS 20u
 struct arrivals {
     struct gt_runtime *rt;
     gt_a32 stop, n;
@@ -184,9 +185,11 @@ static void stops_meanwhile(void *arg)
     R->start_world();
     R->expect_callbacks(a->rt, 1);
     pthread_t t = thread_of(calls_back, a);
-    for (int64_t end = R->now() + GT_NS_PER_S; R->now() < end; R->sleep(50000)) {
+    int64_t end = R->now() + GT_NS_PER_S, give_up = end + 8 * GT_NS_PER_S;
+    while (R->now() < end || (gt_load_relaxed(&a->n) <= ARRIVALS && R->now() < give_up)) {
         R->stop_world(GT_WORLD_TEST);
         R->start_world();
+        R->sleep(50000);
     }
     gt_store_relaxed(&a->stop, 1u);
     R->syscall_enter_blocking();
@@ -206,7 +209,7 @@ static void arriving_callback(void)
     t.proc_start = slow_proc_start;
     struct arrivals a = {.rt = runtime_with(2, &t, NULL)};
     expect(R->run(a.rt, stops_meanwhile, &a) == 0);
-    expect(gt_load_relaxed(&a.n) > 20);
+    expect(gt_load_relaxed(&a.n) > ARRIVALS);
 }
 
 /* ---- what sysmon found in the poller --------------------------------------------------------- */
@@ -252,7 +255,7 @@ static void sysmon_holds_the_list(void)
     slow_sched = gt_scheduler_worksteal;
     slow_sched.enqueue_batch = slow_batch;
     /* On a busy machine another M may still be in the poller, and finds the reader. */
-    for (int i = 0; i < 5 && gt_load_acquire(&in_hands) == 0; i++) { /* pair: test-flag */
+    for (int i = 0; i < 50 && gt_load_acquire(&in_hands) == 0; i++) { /* pair: test-flag */
         if (pipe(ends) != 0)
             bail_out("pipe");
         expect(R->run(runtime_with(1, NULL, &slow_sched), waits_for_reader, NULL) == 0);
@@ -277,7 +280,8 @@ static void blocks_after_idling(void *arg)
     expect(f != NULL && R->fd_read(f, &c, 1) == 1); /* all idle, woken by the poller */
     expect(R->go(notes_time, &ran) == 0);
     R->syscall_enter();
-    (void)gt_os_nanosleep(500 * GT_NS_PER_MS);
+    for (int i = 0; i < 80 && gt_load_relaxed(&ran) == 0; i++)
+        (void)gt_os_nanosleep(100 * GT_NS_PER_MS);
     expect(gt_load_relaxed(&ran) != 0);
     R->syscall_exit();
     (void)arg;

@@ -57,7 +57,7 @@ static void exclusion_test(void *arg)
 static void hog(void *arg)
 {
     struct shared *s = arg;
-    int64_t end = gt_nanotime() + 2 * GT_NS_PER_S;
+    int64_t end = gt_nanotime() + 20 * GT_NS_PER_S;
     while (!gt_load_relaxed(&s->stop) && gt_nanotime() < end) {
         R->mutex_lock(s->mu);
         int64_t till = gt_nanotime() + 100 * GT_NS_PER_US;
@@ -92,17 +92,27 @@ static void starvation_test(void *arg)
 struct turn {
     struct gt_mutex *mu;
     struct gt_wg *ready, *done;
+    struct gt_g *g;
     uint32_t me, *next;
 };
 
 static void take_turn(void *arg)
 {
     struct turn *t = arg;
+    t->g = R->self();
     R->wg_done(t->ready);
     R->mutex_lock(t->mu);
     expect((*t->next)++ == t->me);
     R->mutex_unlock(t->mu);
     R->wg_done(t->done);
+}
+
+/* A G that waits for the mutex stands in its queue. */
+static void until_queued(struct gt_g *g)
+{
+    while (gt_g_status(g) != GT_G_WAITING ||
+           gt_load_relaxed(&g->t.wait_reason) != GT_WAIT_SYNC)
+        R->yield();
 }
 
 /* Everybody waits for longer than a millisecond, so each unlock hands over, in order. */
@@ -121,8 +131,9 @@ static void order_test(void *arg)
         R->wg_add(ready, 1);
         expect(R->go(take_turn, &t[i]) == 0);
         R->wg_wait(ready);
-        R->sleep(2 * GT_NS_PER_MS);
+        until_queued(t[i].g);
     }
+    R->sleep(2 * GT_NS_PER_MS);
     R->mutex_unlock(mu);
     R->wg_wait(done);
     expect(next == GS);

@@ -367,7 +367,7 @@ static void thread_calls_in_as_it_starts(void *arg)
     for (int i = 0; i < 4; i++)
         expect(pthread_create(&th[i], NULL, calls_in, rt) == 0);
     for (int i = 0; i < scale(8); i++) {
-        gt_store_relaxed(&rt->trace_on, 1u);
+        gt_store_release(&rt->trace_on, 1u); /* pair: trace-on */
         R->sleep(3000000);
         start(0, 0);
         R->sleep(12000000);

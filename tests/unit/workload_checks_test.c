@@ -77,6 +77,11 @@ static int no_callback(struct gt_runtime *rt, gt_fn fn, void *arg)
     return now_and_then() ? 0 : gt_gmp.callback(rt, fn, arg);
 }
 
+static bool no_switch(struct gt_coro *c)
+{
+    return now_and_then() ? true : gt_gmp.coro_switch(c);
+}
+
 static void linger(void *arg)
 {
     (void)arg;
@@ -154,6 +159,7 @@ static void test_broken(void)
     NOTICES("timers", timer_start, start_early);
     NOTICES("timers", timer_stop, stop_lies);
     NOTICES("callback", callback, no_callback);
+    NOTICES("stacks", coro_switch, no_switch);
     struct gt_runtime_ops ops = gt_gmp;
     ops.mutex_lock = ops.mutex_unlock = no_lock;
     notices("mutex", "no_lock", &ops, GT_CELL_WRONG);

@@ -191,7 +191,7 @@ static void safe_points(void *arg)
     for (int i = 0; i < (R->procs() > 2 ? 20 : 60); i++) {
         memset(&s, 0, sizeof s);
         gt_world_lock(rt);
-        gt_each_p_safe(rt, mark_p, &s);
+        gt_each_p_safe(rt, GT_WAIT_TRACE_STATUS, mark_p, &s);
         for (int32_t p = 0; p < R->procs(); p++)
             expect(gt_load_relaxed(&s.n[p]) == 1);
         gt_world_unlock(rt);

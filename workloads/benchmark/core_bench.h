@@ -94,8 +94,10 @@ struct gt_bench_cell {
 
 /* The i-th row, or NULL past the end. */
 const struct gt_bench_row *gt_bench_row_at(size_t i);
-/* Those about tracing, likewise; gt_bench_row_at has them too, after the core's. */
+/* Those about tracing and about the collector, likewise; gt_bench_row_at has them too, after
+ * the core's. */
 const struct gt_bench_row *gt_bench_trace_row_at(size_t i);
+const struct gt_bench_row *gt_bench_gc_row_at(size_t i);
 /* How many columns a row has, and the plugin that the i-th is about. */
 uint32_t gt_bench_columns(const struct gt_bench_env *env, const struct gt_bench_row *row);
 const struct gt_plugin_head *gt_bench_column(const struct gt_bench_env *env,

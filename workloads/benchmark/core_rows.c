@@ -632,8 +632,20 @@ static const struct gt_bench_row rows[] = {
 
 const struct gt_bench_row *gt_bench_row_at(size_t i)
 {
+    static const struct gt_bench_row *(*const others[])(size_t) = {gt_bench_gc_row_at,
+                                                                   gt_bench_trace_row_at};
     size_t n = sizeof rows / sizeof rows[0];
-    return i < n ? &rows[i] : gt_bench_trace_row_at(i - n);
+    if (i < n)
+        return &rows[i];
+    i -= n;
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++) {
+        size_t m = 0;
+        while (others[k](m))
+            if (m++ == i)
+                return others[k](i);
+        i -= m;
+    }
+    return NULL;
 }
 
 struct gt_bench_row gt_bench_plain_row(const struct gt_workload_ops *w)

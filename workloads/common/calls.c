@@ -62,6 +62,13 @@ int gt_call_close(int fd)
     return (int)result(close(fd));
 }
 
+int64_t gt_call_thread_cpu(void)
+{
+    struct timespec ts = {0};
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+}
+
 int32_t gt_call_cpus(void)
 {
     cpu_set_t set;

@@ -14,6 +14,7 @@ int gt_call_socketpair(int fds[2]);
 int64_t gt_call_read(int fd, void *buf, size_t n);
 int64_t gt_call_write(int fd, const void *buf, size_t n);
 int gt_call_close(int fd);
+int64_t gt_call_thread_cpu(void); /* CPU time that the calling thread has used, ns. Does not block */
 int32_t gt_call_cpus(void); /* that this process may use, at least 1 */
 
 struct gt_memory {

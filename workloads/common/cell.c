@@ -151,6 +151,8 @@ enum gt_cell_verdict gt_cell_run_on(const struct gt_workload_cell *c, struct gt_
     struct job j = {.cell = c, .rt = rt, .result = &o->result};
     int ran = c->ops->run(rt, first_g, &j);
     c->ops->stats(rt, &o->stats);
+    if (c->ops->head.flags & GT_RT_GC)
+        c->ops->gc_stats(rt, &o->gc);
     return judge(&j, ran, o);
 }
 

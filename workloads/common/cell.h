@@ -36,6 +36,7 @@ struct gt_cell_outcome {
     char why[200];
     struct gt_workload_result result;
     struct gt_runtime_stats stats;
+    struct gt_gc_stats gc; /* all 0 where the runtime has no collector */
 };
 
 /* Is the cell possible on this runtime? NULL, or why not. */

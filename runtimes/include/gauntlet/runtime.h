@@ -70,7 +70,8 @@ struct gt_runtime_stats {
     uint64_t netpolls, injected;
     uint64_t timers_run;
     uint64_t callbacks;
-    uint64_t violations; /* broken protocol rules counted (oracle build) */
+    uint64_t violations; /* broken protocol rules counted (oracle build, check_owner) */
+    uint64_t unowned_stacks; /* of them: stacks taken or touched by who does not own them */
     uint64_t transitions; /* journaled (oracle build) */
     int64_t stop_ns_last, stop_ns_max; /* request to all stopped */
 };

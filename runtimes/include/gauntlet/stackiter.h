@@ -23,6 +23,64 @@ static inline bool gt_stack_iter_inside(const struct gt_stack_iter *it, uintptr_
     return (from_lo >> 3 | from_lo << 61) <= it->span;
 }
 
+/*
+ * The same walk told from the end: where its frames lie by their distance below the G's struct,
+ * which stands at the top of its stack. So stacks of different Gs in one place of the program
+ * are equal, word for word, and all of them lie inside.
+ */
+struct gt_stack_step {
+    uintptr_t depth; /* of the frame's record: { the caller's frame, return address } */
+    uintptr_t pc;    /* in the frame that has it */
+};
+
+/* Where the walk of G g begins, whose stack has at most `bytes`: at who called the function of
+ * frame record `own`, if that is on the stack; else where the G left it, as the two words at
+ * `left` say. Context: g is the caller's, and runs. */
+static inline __attribute__((always_inline)) struct gt_stack_step
+gt_stack_first(const void *g, uintptr_t bytes, const void *own, const void *left)
+{
+    uintptr_t top = (uintptr_t)g;
+    const uintptr_t *at = top - (uintptr_t)own < bytes ? own : left;
+    return (struct gt_stack_step){top - at[0], at[1]};
+}
+
+/* Is the walk from `first` on this one, n steps of which all but the first were read? A true
+ * answer needs no bounds: each step is where one was that was inside. */
+static inline __attribute__((always_inline)) bool
+gt_stack_same(const void *g, struct gt_stack_step first, const struct gt_stack_step *s, uint32_t n)
+{
+    uintptr_t top = (uintptr_t)g;
+    if (first.depth != s->depth || first.pc != s->pc)
+        return false;
+    const uintptr_t *at = (const uintptr_t *)(top - s->depth);
+    for (; --n > 0; at = (const uintptr_t *)at[0]) {
+        s++;
+        if (at[0] != top - s->depth || at[1] != s->pc)
+            return false;
+    }
+    return at[0] == 0 && at[1] == 0;
+}
+
+/* Takes the steps from `first` on. Their number, 0: more than n, or not such a stack. Not deeper
+ * than half of it: another G's may be a little shorter. Context: as above. */
+static inline uint32_t gt_stack_steps(const void *g, uintptr_t bytes, struct gt_stack_step first,
+                                      struct gt_stack_step *s, uint32_t n)
+{
+    uintptr_t top = (uintptr_t)g, below = bytes < 16384 ? 0 : bytes / 2;
+    for (uint32_t i = 0; i < n; i++) {
+        uintptr_t depth = first.depth;
+        if (depth < 2 * sizeof(uintptr_t) || depth > below || depth % sizeof(uintptr_t) != 0)
+            return 0;
+        s[i] = first;
+        const uintptr_t *at = (const uintptr_t *)(top - depth);
+        if (at[1] == 0)
+            return at[0] == 0 ? i + 1 : 0;
+        below = depth - 1; /* they rise */
+        first = (struct gt_stack_step){top - at[0], at[1]};
+    }
+    return 0;
+}
+
 /* To the caller's frame. false: there is none. */
 static inline bool gt_stack_iter_next(struct gt_stack_iter *it)
 {

@@ -36,6 +36,8 @@
  * itself; else, and for who calls them, acquire and release do just the same. */
 #define GT_TRACER_CORE_SECTIONS 64u
 
+#define GT_CPU_SAMPLE_FRAMES 128u
+
 /* Where events go. `write` returns bytes taken or negative errno; after an error the tracer
  * writes no more: it stops the trace, or drops what comes. The loss is reported at the stop. */
 struct gt_trace_sink {
@@ -54,7 +56,22 @@ struct gt_trace_options {
     /* Stacks hold addresses instead of functions, files and lines: no debug data is read, so
      * that a generation ends as soon as it can. For runs that want many generations. */
     bool raw_stacks;
+    /* CPU samples for each second of CPU time that a thread uses; 0: none. The kernel may give
+     * fewer: it looks at such timers at its own ticks (250 a second, often). */
+    uint32_t profile_hz;
 };
+
+/* What a thread was doing at one moment of its CPU time. */
+struct gt_profile_sample {
+    uint64_t time; /* gt_ticks(), nanotime where os->ticks_hz() is 0 */
+    uint64_t g;    /* id of its current G, 0: none */
+    int32_t tid;   /* its M's thread */
+    int32_t p;     /* id of its P, -1: none */
+    uint32_t n;    /* frames, > 0 */
+    uintptr_t pc[GT_CPU_SAMPLE_FRAMES]; /* innermost first, all as return addresses are */
+};
+
+#define GT_PROFILE_HZ_MAX 1000000u
 
 /* Why a proc_steal is written. */
 enum gt_steal_kind {
@@ -67,6 +84,7 @@ struct gt_trace_g_view { /* a G held still by its scan bit */
     enum gt_wait_reason reason;
     int32_t tid; /* its M's thread, -1 none */
     bool system; /* of the runtime itself */
+    bool assisting; /* between the events of a mark assist */
 };
 
 struct gt_sema;
@@ -158,7 +176,7 @@ struct gt_tracer_host {
     void (*sema_release)(const struct gt_tracer_host *h, struct gt_sema *s);
     void (*sema_reset)(const struct gt_tracer_host *h, struct gt_sema *s, uint32_t count);
     /* The runtime's monitor releases s at `when` (os->nanotime) or up to 10 ms later, once; 0:
-     * never mind. One alarm a runtime. Unlike a timeout it costs the Ps nothing: a timer
+     * never mind. One alarm a semaphore, two semaphores a runtime. Unlike a timeout it costs the Ps nothing: a timer
      * makes each search for the next G read the clock. From a G, outside sections. */
     void (*alarm)(const struct gt_tracer_host *h, struct gt_sema *s, int64_t when);
     /* Round a call that may block, as a G of user code would: its P may be taken. */
@@ -169,6 +187,36 @@ struct gt_tracer_host {
     /* A broken rule of the tracing protocol, by its number (the seven of Go's tracer): is
      * counted and reported, and returns. */
     void (*violation)(const struct gt_tracer_host *h, uint32_t rule, const char *what);
+    /* What a status event of a P or G is followed by: is a range open on it? Of the caller's own
+     * P and G, or of one that it may write the status of. Kept whether or not a trace runs. */
+    bool (*sweeping)(const struct gt_tracer_host *h, struct gt_proc *p);   /* GCSweepActive */
+    bool (*assisting)(const struct gt_tracer_host *h, struct gt_task *g); /* GCMarkAssistActive */
+    /* Does the collector mark, that is, did it say gc_begin and not yet gc_end? World semaphore
+     * held, or the world stopped: it does not change meanwhile. */
+    bool (*gc_marking)(const struct gt_tracer_host *h);
+    uint64_t (*heap_goal)(const struct gt_tracer_host *h); /* bytes; 0: there is none yet */
+    /*
+     * CPU samples of every M, from now on until the stop. `generation`: a word that lives as long
+     * as the tracer; each sample bears the value that it had then (rising; 0: no sample is taken).
+     * On a G, outside sections; one at a time. 0; -ENOTSUP, -EAGAIN, -EBUSY (another
+     * user of the signal), -ENOMEM: none is taken.
+     */
+    int (*profile_start)(const struct gt_tracer_host *h, uint32_t hz, const gt_a64 *generation);
+    void (*profile_stop)(const struct gt_tracer_host *h); /* not on: nothing */
+    /*
+     * Takes the samples that bear w, and drops older ones; fn may not block. ended: *generation is
+     * no longer w, and gt_section_fence was called since: then all of them are there. On a G,
+     * outside sections, one reader at a time.
+     */
+    void (*profile_read)(const struct gt_tracer_host *h, uint64_t w, bool ended,
+                         void (*fn)(const struct gt_profile_sample *s, void *arg), void *arg);
+    uint64_t (*profile_lost)(const struct gt_tracer_host *h); /* since the runtime was made */
+    /* For gt_stack_first (stackiter.h), which asks nobody: bytes of a G's stack, at most, and how
+     * far behind a gt_task the two words stand that say where it left its stack. checks_owner:
+     * stack_begin is to be asked each time whether the caller owns the stack. */
+    uintptr_t stack_bytes;
+    uint32_t task_left;
+    bool checks_owner;
     /* The word of GT_TRACER_CORE_SECTIONS, 0: no section begins. Written by: the tracer, who
      * calls gt_section_fence before it looks at marks. 0 when a run begins. */
     gt_a64 *generation;
@@ -246,7 +294,12 @@ struct gt_tracer_ops {
                      const char *value);
     void (*go_label)(void *t, struct gt_mach *m, gt_tok tok, const char *label);
 
-    /* ---- the collector (its events come with the collector) ---- */
+    /* ---- the collector ---- */
+    /* gc_active: never by the core, which says by gc_marking that it is due. gc_begin, gc_end: the
+     * world semaphore held. gc_sweep: of m's P, its M pinned from begin to end; begin, and end with
+     * what was swept and of it found dead, bytes. gc_assist: of m's G, which may switch and
+     * block in between; not nested. Each is over for `sweeping` and `assisting` after its end
+     * event, and under way after its begin event, in one section. */
     void (*gc_active)(void *t, struct gt_mach *m, gt_tok tok);
     void (*gc_begin)(void *t, struct gt_mach *m, gt_tok tok);
     void (*gc_end)(void *t, struct gt_mach *m, gt_tok tok);

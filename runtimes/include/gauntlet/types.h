@@ -35,35 +35,34 @@ enum gt_pstatus {
     GT_P_DEAD = 4,    /* above the number of procs */
 };
 
-/* Why a G waits. The order is fixed: names are in gt_wait_reason_name(). */
+/* Why a G waits: waits.def. */
 enum gt_wait_reason {
-    GT_WAIT_NONE = 0,
-    GT_WAIT_FOREVER,
-    GT_WAIT_NETWORK,
-    GT_WAIT_SELECT,
-    GT_WAIT_CHAN_SEND,
-    GT_WAIT_CHAN_RECV,
-    GT_WAIT_SYNC, /* mutex, wait group, join */
-    GT_WAIT_SLEEP,
-    GT_WAIT_PARK, /* gt park(), unspecified */
-    GT_WAIT_SYSTEM,
-    GT_WAIT_WORLD_SEMA,
-    GT_WAIT_CORO, /* the side of a direct switch that does not run */
-    GT_WAIT_PREEMPTED, /* stopped for a suspender, who makes it runnable again */
-    GT_WAIT_GC_ASSIST, /* owes marking and found none to do */
-    GT_WAIT_GC_SWEEPER, /* the background sweeper, nothing to sweep */
-    GT_WAIT_GC_CYCLE,   /* in gc(): until the cycle has ended */
-    /* From here on: the G runs, it only lets a suspender (collector, status pass)
-     * in. Tracers and the stack owner check model it as running. */
-    GT_WAIT_RUNNING_FIRST,
-    GT_WAIT_STOP_WORLD = GT_WAIT_RUNNING_FIRST,
-    GT_WAIT_TRACE_START,
-    GT_WAIT_TRACE_STATUS,
-    GT_WAIT_GC_MARK,       /* a mark worker or an assist at work */
-    GT_WAIT_GC_SAFE_POINT, /* the collector runs a function on every P */
+#define GT_WAIT_DEF(sym, name, wire, runs, shrinks) GT_WAIT_##sym,
+#include "gauntlet/waits.def"
+#undef GT_WAIT_DEF
     GT_WAIT_COUNT
 };
 const char *gt_wait_reason_name(enum gt_wait_reason r);
+/* A wait for form's sake: a Waiting G with such a reason runs on, and owns its stack. */
+static inline bool gt_wait_is_running(enum gt_wait_reason r)
+{
+    const uint64_t runs = 0
+#define GT_WAIT_DEF(sym, name, wire, runs, shrinks) | (uint64_t)(runs) << GT_WAIT_##sym
+#include "gauntlet/waits.def"
+#undef GT_WAIT_DEF
+        ;
+    return (runs >> (unsigned)r & 1u) != 0;
+}
+/* May the unused pages of a Waiting G's stack be given back, by who holds its scan bit? */
+static inline bool gt_wait_may_shrink(enum gt_wait_reason r)
+{
+    const uint64_t shrinks = 0
+#define GT_WAIT_DEF(sym, name, wire, runs, shrinks) | (uint64_t)(!(runs) && (shrinks)) << GT_WAIT_##sym
+#include "gauntlet/waits.def"
+#undef GT_WAIT_DEF
+        ;
+    return (shrinks >> (unsigned)r & 1u) != 0;
+}
 
 /* Why a G stops running but stays runnable. */
 enum gt_stop_reason {

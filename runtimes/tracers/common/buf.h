@@ -50,11 +50,22 @@ struct gt_tclock {
     uint64_t hz;    /* of what gt_tclock_now returns */
 };
 void gt_tclock_init(struct gt_tclock *c, const struct gt_os *os);
+/* shift is not 0. */
+static inline __attribute__((always_inline)) uint64_t gt_tclock_ticks(const struct gt_tclock *c)
+{
+    return (gt_ticks() - c->base) >> c->shift;
+}
 static inline __attribute__((always_inline)) uint64_t gt_tclock_now(const struct gt_tclock *c)
 {
     if (__builtin_expect(c->shift != 0, 1))
-        return (gt_ticks() - c->base) >> c->shift;
+        return gt_tclock_ticks(c);
     return ((uint64_t)c->os->nanotime() - c->base) >> 4;
+}
+
+/* The same clock at the moment of a CPU sample (gt_profile_sample.time). */
+static inline uint64_t gt_tclock_at(const struct gt_tclock *c, uint64_t time)
+{
+    return c->shift != 0 ? (time - c->base) >> c->shift : (time - c->base) >> 4;
 }
 
 void gt_tpool_init(struct gt_tpool *p, const struct gt_os *os);

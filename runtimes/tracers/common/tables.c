@@ -150,7 +150,7 @@ void gt_string_tab_fini(struct gt_string_tab *t)
     gt_region_fini(&t->mem);
 }
 
-static void push_batch(const struct gt_table_out *o, struct gt_tbuf **b)
+void gt_table_push(const struct gt_table_out *o, struct gt_tbuf **b)
 {
     if (*b) {
         gt_tbuf_end(*b);
@@ -159,13 +159,12 @@ static void push_batch(const struct gt_table_out *o, struct gt_tbuf **b)
     *b = NULL;
 }
 
-/* Room for `bytes` more in a batch that begins with the byte `kind`. */
-static struct gt_tbuf *room(const struct gt_table_out *o, struct gt_tbuf **b, uint32_t bytes,
-                            uint8_t kind)
+struct gt_tbuf *gt_table_room(const struct gt_table_out *o, struct gt_tbuf **b, uint32_t bytes,
+                              uint8_t kind)
 {
     if (*b && gt_tbuf_left(*b) >= bytes)
         return *b;
-    push_batch(o, b);
+    gt_table_push(o, b);
     *b = gt_tpool_get(o->pool);
     if (*b) {
         gt_tbuf_begin(*b, o->gen, GT_WIRE_NO_M, gt_tclock_now(o->clock));
@@ -184,7 +183,7 @@ void gt_string_tab_begin(struct gt_string_tab *t, const struct gt_table_out *out
 /* Lock held. */
 static uint64_t write_string(struct gt_string_tab *t, const char *s, size_t len)
 {
-    struct gt_tbuf *b = room(&t->out, &t->buf, (uint32_t)len + 32u, GT_EV_STRINGS);
+    struct gt_tbuf *b = gt_table_room(&t->out, &t->buf, (uint32_t)len + 32u, GT_EV_STRINGS);
     if (!b)
         return 0;
     uint64_t id = ++t->last_id;
@@ -274,7 +273,7 @@ uint64_t gt_string_well_known_slow(struct gt_string_tab *t, uint32_t i, const ch
 void gt_string_tab_end(struct gt_string_tab *t)
 {
     gt_spin_lock(&t->lock);
-    push_batch(&t->out, &t->buf);
+    gt_table_push(&t->out, &t->buf);
     clear(t);
     gt_spin_unlock(&t->lock);
 }
@@ -334,7 +333,7 @@ static void dump_stack(struct dump *d, const struct gt_stack_node *s)
     }
     if (n > 1 && is_trampoline(&d->frames[n - 1]))
         n--;
-    struct gt_tbuf *b = room(d->out, &d->buf, 32u + n * GT_FRAME_MAX_BYTES, GT_EV_STACKS);
+    struct gt_tbuf *b = gt_table_room(d->out, &d->buf, 32u + n * GT_FRAME_MAX_BYTES, GT_EV_STACKS);
     if (!b)
         return;
     uint8_t *p = gt_put_stack(b->data + b->pos, s->id, n);
@@ -376,7 +375,7 @@ void gt_stack_tab_dump(struct gt_stack_tab *t, struct gt_string_tab *st,
         dump_tree(d, &t->bucket[i]);
     }
     if (d) {
-        push_batch(out, &d->buf);
+        gt_table_push(out, &d->buf);
         h->free(h, d, sizeof *d);
     }
     gt_stack_tab_forget(t);

@@ -54,15 +54,37 @@ const struct gt_stack_node *gt_stack_tab_put(struct gt_stack_tab *t, const uintp
 /*
  * Stacks an M has lately written, found by where the walk begins: the same place of the
  * program at the same depth has the same entry whichever G runs it. Most events come from a
- * few places, so most walks only compare.
+ * few places, so most walks only compare. Deep stacks, and such as do not end as those of
+ * Gs do, are compared with their node.
+ *
+ * Invariants:
+ *   I1 Written and read by its M, inside sections. Entries of other generations stay, and do
+ *      not count: their nodes are gone.
  */
 #define GT_STACK_CACHE 32u
+#define GT_STACK_SEEN 14u
+struct gt_stack_seen {
+    uint64_t w; /* generation of the id */
+    uint32_t id, n;
+    struct gt_stack_step step[GT_STACK_SEEN];
+    uint64_t unused[2]; /* 256 bytes */
+};
 struct gt_stack_cache {
+    struct gt_stack_seen seen[GT_STACK_CACHE];
     struct {
-        uint64_t w; /* generation of the node */
+        uint64_t w;
         const struct gt_stack_node *node;
     } e[GT_STACK_CACHE];
+    struct {
+        uint64_t w, id;
+        uintptr_t pc;
+    } start[GT_STACK_CACHE]; /* of new Gs, by function */
 };
+static inline struct gt_stack_seen *gt_stack_cache_seen(struct gt_stack_cache *c,
+                                                        struct gt_stack_step first)
+{
+    return &c->seen[(first.depth >> 4 ^ first.pc) % GT_STACK_CACHE];
+}
 static inline uint32_t gt_stack_cache_index(const struct gt_stack_iter *it)
 {
     return (uint32_t)((it->fp >> 4 ^ it->pc >> 1 ^ it->pc >> 6) % GT_STACK_CACHE);
@@ -78,6 +100,12 @@ struct gt_table_out {
     void (*fail)(void *arg, int error);
     void *arg;
 };
+
+/* Room for `bytes` more in *b, a batch that begins with the byte `kind`; a full one is pushed and
+ * another begun. NULL: no memory. */
+struct gt_tbuf *gt_table_room(const struct gt_table_out *o, struct gt_tbuf **b, uint32_t bytes,
+                              uint8_t kind);
+void gt_table_push(const struct gt_table_out *o, struct gt_tbuf **b); /* finished; *b NULL: nothing */
 
 #define GT_WELL_KNOWN 64u /* reasons to block and to stop: wiremap.h numbers them */
 

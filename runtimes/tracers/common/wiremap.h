@@ -19,7 +19,7 @@ static inline enum gt_wire_gstatus gt_wiremap_g(enum gt_gstatus s, enum gt_wait_
     case GT_G_SYSCALL:
         return GT_WIRE_G_SYSCALL;
     case GT_G_WAITING:
-        return r >= GT_WAIT_RUNNING_FIRST ? GT_WIRE_G_RUNNING : GT_WIRE_G_WAITING;
+        return gt_wait_is_running(r) ? GT_WIRE_G_RUNNING : GT_WIRE_G_WAITING;
     case GT_G_DEAD:
         break;
     }
@@ -33,35 +33,12 @@ static inline enum gt_wire_gstatus gt_wiremap_g(enum gt_gstatus s, enum gt_wait_
 
 static inline const char *gt_wiremap_block(enum gt_wait_reason r)
 {
-    switch (r) {
-    case GT_WAIT_FOREVER:
-        return gt_wire_block_names[GT_WIRE_BLOCK_FOREVER];
-    case GT_WAIT_NETWORK:
-        return gt_wire_block_names[GT_WIRE_BLOCK_NETWORK];
-    case GT_WAIT_SELECT:
-        return gt_wire_block_names[GT_WIRE_BLOCK_SELECT];
-    case GT_WAIT_CHAN_SEND:
-        return gt_wire_block_names[GT_WIRE_BLOCK_CHAN_SEND];
-    case GT_WAIT_CHAN_RECV:
-        return gt_wire_block_names[GT_WIRE_BLOCK_CHAN_RECEIVE];
-    case GT_WAIT_SYNC:
-    case GT_WAIT_WORLD_SEMA:
-        return gt_wire_block_names[GT_WIRE_BLOCK_SYNC];
-    case GT_WAIT_SLEEP:
-        return gt_wire_block_names[GT_WIRE_BLOCK_SLEEP];
-    case GT_WAIT_SYSTEM:
-        return gt_wire_block_names[GT_WIRE_BLOCK_SYSTEM];
-    case GT_WAIT_PREEMPTED:
-        return gt_wire_block_names[GT_WIRE_BLOCK_PREEMPTED];
-    case GT_WAIT_GC_ASSIST:
-        return gt_wire_block_names[GT_WIRE_BLOCK_GC_ASSIST];
-    case GT_WAIT_GC_SWEEPER:
-        return gt_wire_block_names[GT_WIRE_BLOCK_GC_SWEEPER];
-    case GT_WAIT_GC_CYCLE:
-        return gt_wire_block_names[GT_WIRE_BLOCK_GC_END];
-    default:
-        return gt_wire_block_names[GT_WIRE_BLOCK_UNSPECIFIED];
-    }
+    static const uint8_t wire[] = {
+#define GT_WAIT_DEF(sym, name, wire_, runs, shrinks) GT_WIRE_BLOCK_##wire_,
+#include "gauntlet/waits.def"
+#undef GT_WAIT_DEF
+    };
+    return gt_wire_block_names[(unsigned)r < GT_WAIT_COUNT ? wire[r] : GT_WIRE_BLOCK_UNSPECIFIED];
 }
 
 static inline const char *gt_wiremap_stop(enum gt_stop_reason r)

@@ -21,7 +21,9 @@
  *   I4 The switch comes before the walk over the Ms. An M that comes after the walk sees the
  *      new generation, through the scheduler lock; one that left before has given its
  *      buffers itself.
- *   I5 Tables last: every event of the generation has its strings and stacks in them.
+ *   I5 Tables last: every event and CPU sample of the generation has its strings and stacks in
+ *      them. A sample is of the generation in which it was taken, whenever it is read (I3 of
+ *      profile.c): the fence of the flush is the one that it needs.
  */
 #include <errno.h>
 #include <string.h>
@@ -66,6 +68,7 @@ static void look_at_g(struct gt_task *g, void *arg)
         .id = g->id,
         .tid = v.tid < 0 ? GT_WIRE_NO_M : (uint64_t)v.tid,
         .status = gt_wiremap_g(v.status, v.reason),
+        .assisting = v.assisting,
         .stack = t->header >= 123 ? gen_stack_of(t, g, &v, p->w) : 0,
     };
     t->host->resume_g(t->host, g);
@@ -111,7 +114,7 @@ static void write_g_statuses(struct gen *t, uint64_t w)
         struct gen_rec *r = &t->recs[i];
         if (gt_slots_traced(&((struct gt_wire_g *)r->g->trace)->s, w))
             continue;
-        if (!b || gt_tbuf_left(b) < GT_EV_MAX_BYTES) {
+        if (!b || gt_tbuf_left(b) < 2 * GT_EV_MAX_BYTES) {
             if (b)
                 gen_push(t, b);
             b = gt_tpool_get(&t->pool);
@@ -127,6 +130,10 @@ static void write_g_statuses(struct gen *t, uint64_t w)
         last++;
         p = r->stack ? gt_put_go_status_stack(p, 1, r->id, r->tid, r->status, r->stack)
                      : gt_put_go_status(p, 1, r->id, r->tid, r->status);
+        if (r->assisting) {
+            p = gt_put_gc_mark_assist_active(p, 1, r->id);
+            last++;
+        }
         b->pos = (uint32_t)(p - b->data);
     }
     if (b)
@@ -175,7 +182,7 @@ static void next_generation(struct gen *t, uint64_t w)
     gen_write_sync(t, n);
     gt_tok tok = t->host->acquire(t->host);
     if (gt_tok_on(tok))
-        gen_procs_change(t, t->host->self(t->host), tok.v, t->procs);
+        gen_begin_generation(t, t->host->self(t->host), tok.v);
     t->host->release(t->host, tok);
 }
 
@@ -262,7 +269,10 @@ void gen_advance(struct gen *t, bool stop)
         h->world_unlock(h);
         flush_ms(t, w);
         write_g_statuses(t, w);
+        gen_cpu_end(t, w);
         gen_tables_end(t, w);
+        if (stop)
+            gt_cpu_log_stop(&t->cpu);
         wait_until_read(t, w);
     }
     h->sema_release(h, t->advance);

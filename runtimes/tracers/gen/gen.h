@@ -15,14 +15,15 @@
  *   R6 A change out of Running comes after its event, in one section. Checked: go_stop, ...
  *   R7 A change into Running comes before its event. Checked: go_start, go_syscall_end.
  *
- * Locks, in order: `advance` (a semaphore, held by an advance from end to end) before the
- * world semaphore before the scheduler lock before `lock`. `lock` is never held over a
+ * Locks, in order: `advance` (a semaphore, held by an advance from end to end) before that of
+ * the CPU samples (cpu.h); `advance` before the world semaphore before the scheduler lock before `lock`. `lock` is never held over a
  * semaphore, an allocation or a call of the host.
  */
 #pragma once
 #include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
 #include "tracers/common/buf.h"
+#include "tracers/common/cpu.h"
 #include "tracers/common/tables.h"
 #include "tracers/common/wiremap.h"
 #include "tracers/common/wirestate.h"
@@ -41,6 +42,7 @@ struct gen_rec { /* a G without an event in the generation that ends */
     struct gt_task *g;
     uint64_t id, tid, stack;
     enum gt_wire_gstatus status;
+    bool assisting;
 };
 
 struct gen {
@@ -90,6 +92,7 @@ struct gen {
     struct gt_mach *to_flush;
     int32_t procs;
 
+    struct gt_cpu_log cpu;
     gt_a64 events_left; /* of Ms that have left */
 #if GT_ORACLE
     gt_a64 buffers_out[2]; /* R1: with Ms, by generation */
@@ -110,11 +113,14 @@ void gen_fail(struct gen *t, int error);
 void gen_write_sync(struct gen *t, uint64_t w);
 void gen_tables_begin(struct gen *t, uint64_t w);
 void gen_tables_end(struct gen *t, uint64_t w);
+void gen_cpu_poll(void *t); /* CPU samples of the generation that goes on */
+void gen_cpu_end(struct gen *t, uint64_t w); /* the rest of w's, which has ended and is fenced */
 uint64_t gen_stack_of(struct gen *t, struct gt_task *g, const struct gt_trace_g_view *v, uint64_t w);
 void gen_write_p_status(struct gen *t, struct gt_mach *m, uint64_t w, struct gt_proc *p,
                         enum gt_wire_pstatus s);
-void gen_procs_change(struct gen *t, struct gt_mach *m, uint64_t w, int32_t procs);
-void gen_stw_begin(struct gen *t, struct gt_mach *m, uint64_t w, enum gt_world_kind kind);
+/* The first events: of a trace, world stopped; of a later generation, world semaphore held. */
+void gen_begin_trace(struct gen *t, struct gt_mach *m, uint64_t w);
+void gen_begin_generation(struct gen *t, struct gt_mach *m, uint64_t w);
 
 /* advance.c */
 /* Ends the generation, and the trace with it if `stop`. On a G. 0, or nothing to do. */

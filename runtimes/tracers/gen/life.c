@@ -89,8 +89,7 @@ static void switch_on(struct gen *t, uint64_t first)
     gt_await(exiting, gt_load_seqcst(exiting) == 0); /* pair: exiting-syscall */
     gen_write_sync(t, first);
     gt_tok tok = h->acquire(h);
-    gen_procs_change(t, h->self(h), tok.v, t->procs);
-    gen_stw_begin(t, h->self(h), tok.v, GT_WORLD_TRACE_START);
+    gen_begin_trace(t, h->self(h), tok.v);
     h->release(h, tok);
     h->sysmon_unlock(h);
     h->start_world(h);
@@ -119,6 +118,8 @@ static int start_held(struct gen *t, const struct gt_trace_options *o)
     rc = h->go_system(h, advancer, t);
     if (rc != 0)
         h->sema_release(h, t->advancer_gone);
+    if (rc == 0 && o->profile_hz != 0)
+        rc = gt_cpu_log_start(&t->cpu, o->profile_hz, t->generation, gen_cpu_poll, t);
     switch_on(t, first);
     if (rc != 0)
         (void)finish(t);
@@ -236,6 +237,7 @@ void gen_run_ended(void *tv)
         gt_store_relaxed(&t->buffers_out[i], 0u);
 #endif
     }
+    gt_cpu_log_forget(&t->cpu);
     gt_tpool_recall(&t->pool);
     gt_tpool_trim(&t->pool, KEEP_BUFFERS);
     for (size_t i = 0; i < sizeof ones / sizeof *ones; i++)

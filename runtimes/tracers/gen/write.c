@@ -101,19 +101,40 @@ static inline __attribute__((always_inline)) struct gt_tbuf *room(struct gen *t,
     return b;
 }
 
-static inline __attribute__((always_inline)) uint8_t *w_open(struct gen *t, struct gt_mach *mach,
-                                                             uint64_t w, uint64_t *dt)
+/* The buffer is not full and the clock is the CPU's. */
+static inline __attribute__((always_inline)) bool w_room(struct gen *t, struct gt_mach *mach, uint64_t w)
 {
-    struct gen_m *m = gen_m_of(mach);
-    struct gt_tbuf *b = room(t, mach, w);
-    if (__builtin_expect(!b, 0))
-        return NULL;
-    uint64_t now = gt_tclock_now(&t->clock);
+    const struct gt_tbuf *b = gen_m_of(mach)->buf[gt_gen_slot2(w)];
+    return b && gt_tbuf_left(b) >= GT_EV_MAX_BYTES && t->clock.shift != 0;
+}
+
+/* I3 of buf.h. */
+static inline __attribute__((always_inline)) uint8_t *put_at(struct gen_m *m, struct gt_tbuf *b,
+                                                             uint64_t now, uint64_t *dt)
+{
     if (__builtin_expect(now <= m->last, 0))
         now = m->last + 1;
     *dt = now - m->last;
     m->last = now;
     return b->data + b->pos;
+}
+
+static inline __attribute__((always_inline)) uint8_t *w_put(struct gen *t, struct gt_mach *mach,
+                                                            uint64_t w, uint64_t *dt)
+{
+    struct gen_m *m = gen_m_of(mach);
+    w_check(t, mach, w, 2, gt_section_inside(&mach->section, w),
+            "event outside of its M's section");
+    return put_at(m, m->buf[gt_gen_slot2(w)], gt_tclock_ticks(&t->clock), dt);
+}
+
+static inline __attribute__((always_inline)) uint8_t *w_open(struct gen *t, struct gt_mach *mach,
+                                                             uint64_t w, uint64_t *dt)
+{
+    struct gt_tbuf *b = room(t, mach, w);
+    if (__builtin_expect(!b, 0))
+        return NULL;
+    return put_at(gen_m_of(mach), b, gt_tclock_now(&t->clock), dt);
 }
 
 static inline __attribute__((always_inline)) void w_close(struct gen *t, struct gt_mach *mach,
@@ -144,14 +165,16 @@ void gen_write_p_status(struct gen *t, struct gt_mach *m, uint64_t w, struct gt_
     w_p_status(t, m, w, p, s);
 }
 
-void gen_procs_change(struct gen *t, struct gt_mach *m, uint64_t w, int32_t procs)
+void gen_begin_trace(struct gen *t, struct gt_mach *m, uint64_t w)
 {
-    w_procs_change(t, m, (gt_tok){w}, procs);
+    w_world_stopped(t, m, (gt_tok){w}, t->procs);
 }
 
-void gen_stw_begin(struct gen *t, struct gt_mach *m, uint64_t w, enum gt_world_kind kind)
+void gen_begin_generation(struct gen *t, struct gt_mach *m, uint64_t w)
 {
-    w_stw_begin(t, m, (gt_tok){w}, kind);
+    w_procs_change(t, m, (gt_tok){w}, t->procs);
+    if (t->host->gc_marking(t->host))
+        w_gc_active(t, m, (gt_tok){w}); /* I7 of events.inc */
 }
 
 /* ---- batches of no thread ----------------------------------------------------------------------- */
@@ -184,6 +207,31 @@ void gen_tables_begin(struct gen *t, uint64_t w)
 {
     struct gt_table_out out = table_out(t, w);
     gt_string_tab_begin(w_strings(t, w), &out);
+}
+
+static void read_cpu(struct gen *t, uint64_t w, bool ended)
+{
+    struct gt_table_out out = table_out(t, w);
+    gt_cpu_log_read(&t->cpu, w, ended, w_stacks(t, w), &out);
+}
+
+void gen_cpu_poll(void *tv)
+{
+    struct gen *t = tv;
+    gt_cpu_log_lock(&t->cpu);
+    uint64_t w = gt_load_acquire(t->generation); /* pair: generation */
+    if (w != GT_GEN_OFF)
+        read_cpu(t, w, false);
+    gt_cpu_log_unlock(&t->cpu);
+}
+
+void gen_cpu_end(struct gen *t, uint64_t w)
+{
+    if (!gt_cpu_log_on(&t->cpu))
+        return;
+    gt_cpu_log_lock(&t->cpu);
+    read_cpu(t, w, true);
+    gt_cpu_log_unlock(&t->cpu);
 }
 
 void gen_tables_end(struct gen *t, uint64_t w)
@@ -291,9 +339,12 @@ static int gen_init(void *tv, const struct gt_tracer_host *h)
     t->wake = h->sema_new(h, 0);
     t->advancer_gone = h->sema_new(h, 0);
     t->reader_gone = h->sema_new(h, 0);
-    if (t->done[0] && t->done[1] && t->life && t->advance && t->wake && t->advancer_gone &&
+    int rc = gt_cpu_log_init(&t->cpu, h);
+    if (rc == 0 && t->done[0] && t->done[1] && t->life && t->advance && t->wake && t->advancer_gone &&
         t->reader_gone)
         return 0;
+    if (rc == 0)
+        gt_cpu_log_fini(&t->cpu);
     free_semas(t);
     return -12; /* ENOMEM */
 }
@@ -306,6 +357,7 @@ static void gen_fini(void *tv)
         gt_string_tab_fini(&t->strings[i]);
     }
     gt_tpool_fini(&t->pool);
+    gt_cpu_log_fini(&t->cpu);
     free_semas(t);
 }
 
