@@ -92,6 +92,29 @@ int gt_parse_duration(const char *text, int64_t *ns, char *err, size_t err_size)
     return -EINVAL;
 }
 
+int gt_parse_size(const char *text, uint64_t *bytes, char *err, size_t err_size)
+{
+    static const struct {
+        const char *unit;
+        uint64_t bytes;
+    } units[] = {{"B", 1}, {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}};
+    size_t digits = strspn(text, "0123456789");
+    char number[24];
+    uint64_t v;
+    if (digits > 0 && digits < sizeof number) {
+        memcpy(number, text, digits);
+        number[digits] = '\0';
+        for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+            if (strcmp(text + digits, units[i].unit) == 0 &&
+                gt_parse_number(number, 1, UINT64_MAX / units[i].bytes, &v) == 0) {
+                *bytes = v * units[i].bytes;
+                return 0;
+            }
+    }
+    snprintf(err, err_size, "not a size: write a number and B, KiB, MiB or GiB, as in 512MiB");
+    return -EINVAL;
+}
+
 const char *gt_syscalls_name(enum gt_syscall_model m)
 {
     return m == GT_SYSCALLS_STATUS ? "status" : "scanbit";
@@ -262,6 +285,62 @@ static int take_check_owner(const struct given *g)
     return 0;
 }
 
+/* ---- the collector ------------------------------------------------------ */
+static int take_gc_percent(const struct given *g)
+{
+    uint64_t v;
+    if (strcmp(g->value, "off") == 0) {
+        g->o->gc.percent = GT_GC_PERCENT_OFF;
+        return 0;
+    }
+    if (gt_parse_number(g->value, 1, 100000, &v) != 0)
+        return refuse(g, "not a percentage: write 1 to 100000 (100 is usual), or off");
+    g->o->gc.percent = (int32_t)v;
+    return 0;
+}
+
+static int take_gc_limit(const struct given *g)
+{
+    char why[160];
+    if (gt_parse_size(g->value, &g->o->gc.limit, why, sizeof why) == 0)
+        return 0;
+    return refuse(g, "%s", why);
+}
+
+static int take_gc_period(const struct given *g)
+{
+    char why[160];
+    if (strcmp(g->value, "never") == 0) {
+        g->o->gc.period_ns = -1;
+        return 0;
+    }
+    if (gt_parse_duration(g->value, &g->o->gc.period_ns, why, sizeof why) == 0)
+        return 0;
+    return refuse(g, "%s; or never", why);
+}
+
+static int take_gc_poison(const struct given *g)
+{
+    g->o->gc.poison = true;
+    return 0;
+}
+
+void gt_options_print_gc(FILE *f, const struct gt_gc_options *gc)
+{
+    if (gc->percent < 0)
+        fprintf(f, " --gc-percent=off");
+    else if (gc->percent > 0)
+        fprintf(f, " --gc-percent=%d", gc->percent);
+    if (gc->limit)
+        fprintf(f, " --gc-limit=%lluB", (unsigned long long)gc->limit);
+    if (gc->period_ns < 0)
+        fprintf(f, " --gc-period=never");
+    else if (gc->period_ns > 0)
+        fprintf(f, " --gc-period=%lldns", (long long)gc->period_ns);
+    if (gc->poison)
+        fprintf(f, " --gc-poison");
+}
+
 /* ---- traces ------------------------------------------------------------ */
 static int take_trace(const struct given *g)
 {
@@ -348,6 +427,13 @@ static const struct option options[] = {
     {GT_OPT_MILLION, "--million", NULL, "park a million Gs, not 100,000", take_million},
     {GT_OPT_CHECK_OWNER, "--check-owner", NULL, "count stacks taken by who does not own them",
      take_check_owner},
+    {GT_OPT_GC, "--gc-percent", "N", "the heap grows by N % between cycles, or off (100)",
+     take_gc_percent},
+    {GT_OPT_GC, "--gc-limit", "SIZE", "memory for collected objects, as in 512MiB (none)",
+     take_gc_limit},
+    {GT_OPT_GC, "--gc-period", "TIME", "a cycle at least so often, or never (2m)", take_gc_period},
+    {GT_OPT_GC, "--gc-poison", NULL, "freed objects are filled, so that a use is caught",
+     take_gc_poison},
     {GT_OPT_OUT, "--out", "DIR", "keep the result in a file there, too", take_out},
     {GT_OPT_TRACE, "--trace", "FILE", "keep the trace there", take_trace},
     {GT_OPT_GENERATION, "--generation", "TIME", "length of a generation: continuous, 1ms, 1s",

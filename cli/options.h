@@ -34,6 +34,7 @@ enum {
     GT_OPT_OUT_FILE = 1u << 19, /* --out names a file; not with GT_OPT_OUT */
     GT_OPT_CHECK_OWNER = 1u << 20,
     GT_OPT_PROFILE = 1u << 21,
+    GT_OPT_GC = 1u << 22, /* the collector's four */
 };
 
 #define GT_LIST_MAX 16
@@ -45,6 +46,7 @@ struct gt_options {
     int32_t procs[GT_LIST_MAX];
     uint32_t n_schedulers, n_tracers, n_syscalls, n_procs; /* 0: not given */
     enum gt_bind bind;
+    struct gt_gc_options gc; /* 0: not given */
     int64_t duration_ns;  /* 0: not given */
     uint64_t seed;        /* drawn when not given */
     uint64_t ops;         /* 0: not given */
@@ -69,6 +71,10 @@ void gt_options_help(FILE *f, uint32_t allowed);
 
 /* A number and a unit (ns, us, ms, s, m, h) to ns. 0, or -EINVAL with a line in err. */
 int gt_parse_duration(const char *text, int64_t *ns, char *err, size_t err_size);
+/* A number and a unit (B, KiB, MiB, GiB) to bytes, at least 1. 0, or -EINVAL with a line in err. */
+int gt_parse_size(const char *text, uint64_t *bytes, char *err, size_t err_size);
+/* Those options of the collector that were given, each with a blank before it. */
+void gt_options_print_gc(FILE *f, const struct gt_gc_options *gc);
 /* Decimal or 0x hexadecimal, lo..hi. 0 or -EINVAL, no message. */
 int gt_parse_number(const char *text, uint64_t lo, uint64_t hi, uint64_t *out);
 const char *gt_syscalls_name(enum gt_syscall_model m);

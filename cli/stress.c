@@ -121,6 +121,7 @@ static struct task cell_at(const struct plan *p, uint32_t i)
     t.cell.config.bind = o->bind;
     t.cell.config.seed = o->seed;
     t.cell.config.check_owner = o->check_owner;
+    t.cell.config.gc = o->gc;
     t.cell.seed = o->seed;
     t.cell.n = o->ops;
     t.cell.gs = o->gs;
@@ -173,6 +174,7 @@ static void print_replay(const struct plan *p, const struct task *t, uint64_t se
         fprintf(p->tap, " --gs=%u", c->gs);
     if (c->config.check_owner)
         fprintf(p->tap, " --check-owner");
+    gt_options_print_gc(p->tap, &c->config.gc);
     if (p->o.generation_ns == 0)
         fprintf(p->tap, " --generation=continuous");
     else if (p->o.generation_ns > 0)
@@ -374,6 +376,6 @@ const struct gt_verb gt_verb_stress = {
     .options = GT_OPT_RUNTIME | GT_OPT_SCHEDULER | GT_OPT_TRACER | GT_OPT_PROCS | GT_OPT_SYSCALLS |
                GT_OPT_BIND | GT_OPT_DURATION | GT_OPT_OPS | GT_OPT_GS | GT_OPT_SEED | GT_OPT_OUT |
                GT_OPT_TRACE | GT_OPT_GENERATION | GT_OPT_HEADER | GT_OPT_PROFILE |
-               GT_OPT_CHECK_OWNER,
+               GT_OPT_CHECK_OWNER | GT_OPT_GC,
     .run = run,
 };

@@ -372,6 +372,7 @@ struct gt_runtime {
     struct gt_g *world_stopper;
     enum gt_world_kind world_kind;
     int64_t world_asked;
+    int64_t world_started; /* when the last stop ended: semaphore held */
 
     struct gt_lock allg_lock;
     struct gt_g *all_gs; /* Guarded by: allg_lock; nodes never leave */
@@ -557,6 +558,9 @@ struct gt_m *gt_m_alloc(struct gt_runtime *rt);
 /* m's locked G has ended: the thread may carry what the G did to it and ends too. */
 GT_NORETURN void gt_m_end_locked(struct gt_m *m);
 void gt_m_set_lockedg(struct gt_m *m, struct gt_g *g); /* NULL: unlocked */
+/* The next thread on m is another: another serial, so that whatever the one before left behind
+ * (journal, trace, thread id) is told apart. m is gone. */
+void gt_m_renew(struct gt_m *m);
 void gt_m_init_thread(struct gt_m *m);
 void gt_m_fini_thread(struct gt_m *m);
 void gt_m_enter(struct gt_m *m, void (*fn)(void *)); /* runs fn(m) on this thread's rest */

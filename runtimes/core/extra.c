@@ -157,9 +157,7 @@ static void prepare(struct gt_m *m, struct call *c)
     m->lockedg = g;
     m->nextp = NULL;
     gt_note_clear(&m->park); /* an end of a run may have woken it while it was leaving */
-    gt_lock(&rt->sched_lock);
-    m->t.serial = ++rt->m_serial; /* another thread */
-    gt_unlock(&rt->sched_lock);
+    gt_m_renew(m);
 }
 
 static int from_foreign_thread(struct gt_runtime *rt, struct call *c)

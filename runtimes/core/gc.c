@@ -113,7 +113,7 @@ static void start(struct gt_runtime *rt, enum gt_gc_stop which)
 {
     int64_t asked = rt->world_asked; /* semaphore held: nobody else asks */
     gt_world_start_held(rt);
-    gt_gc_hist_add(&rt->gc->stopped[which], gt_nanotime() - asked);
+    gt_gc_hist_add(&rt->gc->stopped[which], rt->world_started - asked);
 }
 
 static void set_marking(struct gt_runtime *rt, bool on)
@@ -130,7 +130,7 @@ static void set_marking(struct gt_runtime *rt, bool on)
 static void share_begins(struct gt_gc *gc, struct gt_gc_p *gp)
 {
     gt_heap_cache_flush(gc->heap, gp->cache);
-    gp->marked = 0;
+    gp->marked = gp->born = 0;
     gp->scan_work = 0;
     gp->fraction_ns = 0;
 }
@@ -168,6 +168,8 @@ static int make_daemon(struct gt_runtime *rt, struct gt_gc_daemon *d, void (*fn)
         return 0;
     int rc = gt_spawn(rt, fn, rt, GT_GF_SYSTEM, (uintptr_t)__builtin_return_address(0), NULL);
     gt_store_relaxed(&d->made, rc == 0);
+    if (rc == 0) /* it ends with the run: nobody is to wait for it, or miss it */
+        gt_add_relaxed(&rt->count.exited, 1u);
     return rc;
 }
 
@@ -269,10 +271,11 @@ static void share_ends(struct gt_gc *gc, struct gt_gc_p *gp)
     gt_heap_cache_flush(gc->heap, gp->cache);
     gt_add_relaxed(&gc->pace.scanned, gp->scan_work);
     gt_add_relaxed(&gc->marked_now, gp->marked);
+    gt_add_relaxed(&gc->born_now, gp->born);
     gt_add_relaxed(&gc->count.stacks_scanned, gp->stacks);
     gt_add_relaxed(&gc->count.stack_bytes, gp->stack_bytes);
     gp->scan_work = 0;
-    gp->marked = gp->stacks = gp->stack_bytes = 0;
+    gp->marked = gp->born = gp->stacks = gp->stack_bytes = 0;
 }
 
 /* World stopped. */
@@ -281,12 +284,13 @@ static void mark_end(struct gt_runtime *rt)
     struct gt_gc *gc = rt->gc;
     struct gt_m *m = gt_tls_m();
     gt_store_relaxed(&gc->marked_now, 0u);
+    gt_store_relaxed(&gc->born_now, 0u);
     each_share(rt, share_ends);
     uint64_t marked = gt_load_relaxed(&gc->marked_now);
     gt_heap_sweep_begin(gc->heap);
     set_marking(rt, false);
     gt_trace_gc(m, false); /* GC7 */
-    gt_gc_pace_end(gc, marked);
+    gt_gc_pace_end(gc, marked, gt_load_relaxed(&gc->born_now));
     gt_add_relaxed(&gc->ended, 1u);
     gt_add_relaxed(&gc->count.why[gc->why], 1u);
     gt_add_relaxed(&gc->count.marked_bytes, marked);

@@ -75,34 +75,38 @@ struct gt_chunk;
  * without, objects are aligned to 16. A struct stays a gt_span until the heap is destroyed,
  * whatever pages it stands for; the same struct stands for a run of free pages.
  */
-struct gt_span {
+struct GT_ALIGNED gt_span {
     /* What a finder reads, in one word (gc_heap.h): first page, class, kind, in use or not.
      * The fields below are for who knows that the span stays (while marking: everybody). */
     gt_a64 key;
     uintptr_t start;
     uint32_t npages;
-    uint32_t slot_size; /* bytes; 0 for large: npages * GT_GC_PAGE */
-    uint32_t n_slots;   /* 1 for large */
-    uint8_t cls;        /* 0 for large */
+    gt_a32 sweep_gen;   /* see gc_sweep.c */
+    uint16_t slot_size; /* bytes; 0 for large: npages * GT_GC_PAGE */
+    uint16_t n_slots;   /* 1 for large */
+    /* Owner: who allocates in it, then who sweeps it. */
+    uint16_t n_used; /* slots; as of when it was last listed */
+    uint16_t fresh;  /* slots from this one on were never given out: zero */
+    bool premarked;  /* free slots are marked in advance: what is given out is black (GC2) */
+    uint8_t cls;     /* 0 for large */
     bool pointers;
-    bool premarked; /* free slots are marked in advance: what is given out is black (GC2).
-                       Owner: who allocates in it, then who sweeps it */
-    bool run;       /* free pages, in a bin. Guarded by: the node's page lock */
-    bool dirty;     /* free pages that are not zero. The same */
+    bool lost;  /* on gt_work_lose's list. Guarded by: that list's lock. Zero at birth */
+    bool run;   /* free pages, in a bin. Guarded by: the node's page lock */
+    bool dirty; /* free pages that are not zero. The same */
     int16_t node;
-    gt_a32 sweep_gen; /* see gc_sweep.c */
-    uint32_t n_used;  /* slots; as of when it was last listed. Owner: as premarked */
-    uint32_t fresh;   /* slots from this one on were never given out: zero. The same */
+    union {
+        struct gt_span *prev;      /* run: of its bin */
+        struct gt_span *lost_next; /* span: gt_work_lose, while marking only */
+    };
     struct gt_chunk *chunk;
     struct gt_span *next; /* of the list it is on. Guarded by: that list's lock */
-    struct gt_span *prev; /* bins of free pages only */
-    struct gt_span *lost_next; /* gt_work_lose, on whose list it can be while marking only */
-    bool lost;                 /* it is. Guarded by: that list's lock. Zero at birth */
     /* A bit per slot. used: allocated (as of the last sweep, then those given out). Written by:
-     * who allocates in it or sweeps it. marks: GC1, of slots in use; cleared by the sweep. */
+     * who allocates in it or sweeps it. marks: GC1, of slots in use; cleared by the sweep. Each
+     * is a cache line: markers write the second. */
     gt_a64 used[GT_SPAN_WORDS];
     gt_a64 marks[GT_SPAN_WORDS];
 };
+_Static_assert(sizeof(struct gt_span) == 3 * GT_CACHE_LINE, "three lines");
 
 /* One object, as lookup finds it. */
 struct gt_obj {
@@ -216,6 +220,7 @@ struct gt_gc_p {
     struct gt_work_p *work;
     int64_t scan_work;  /* bytes looked at, not yet counted in */
     uint64_t marked;    /* bytes marked, not yet counted in */
+    uint64_t born;      /* of them, born black in this cycle */
     uint64_t stacks, stack_bytes; /* scanned, not yet counted in */
     struct gt_g *worker; /* its mark worker, parked when not at work */
     /* Sweeping between events: see gt_gc_sweep_some. The tracer's status of a P says so. */

@@ -99,7 +99,7 @@ static void share_reset(struct gt_gc *gc, struct gt_gc_p *gp)
     gt_heap_cache_flush(gc->heap, gp->cache);
     gt_work_discard(gc->work, gp->work);
     gp->scan_work = 0;
-    gp->marked = 0;
+    gp->marked = gp->born = 0;
     gp->worker = NULL; /* S2 */
     gp->mode = GT_GC_WORKER_NONE;
     gp->in_sweep = false;
@@ -154,6 +154,14 @@ static uint64_t slot_bytes(struct gt_gc *gc, size_t size, const struct gt_gc_lay
     return (n + GT_GC_PAGE - 1) & ~(uint64_t)(GT_GC_PAGE - 1);
 }
 
+static GT_NOINLINE void count_born(struct gt_gc *gc, struct gt_gc_p *gp, size_t size,
+                                   const struct gt_gc_layout *layout)
+{
+    uint64_t n = slot_bytes(gc, size, layout);
+    gp->marked += n;
+    gp->born += n;
+}
+
 /* Pinned, I1. */
 static inline void *alloc_pinned(struct gt_m *m, size_t size, const struct gt_gc_layout *layout,
                                  size_t *refilled)
@@ -165,7 +173,7 @@ static inline void *alloc_pinned(struct gt_m *m, size_t size, const struct gt_gc
     bool black = gt_gc_marking(m->rt);
     void *o = gt_heap_alloc(gc->heap, m, gp->cache, size, layout, black, refilled);
     if (gt_unlikely(black) && o)
-        gp->marked += slot_bytes(gc, size, layout);
+        count_born(gc, gp, size, layout);
     return o;
 }
 
@@ -191,19 +199,20 @@ static GT_NOINLINE void grown(struct gt_runtime *rt, size_t bytes)
 
 /* ---- short of memory ------------------------------------------------------------------------------ */
 #define HUGE_SIZE (1ull << 30) /* from here on it is asked first whether there can be so much */
-enum { SAID_LIMIT = 1, SAID_LARGE = 2, SAID_MEMORY = 4 };
 
-static void say(struct gt_runtime *rt, uint32_t bit, size_t size)
+/* One line of each kind in a runtime's life. */
+static void say(struct gt_runtime *rt, enum gt_gc_line line, size_t size)
 {
     struct gt_gc *gc = rt->gc;
-    if (gt_or_acq_rel(&gc->said, bit) & bit) /* pair: gc-said */
+    uint32_t no = 0;
+    if (!gt_cas_relaxed(&gc->said[line], &no, 1u))
         return;
     unsigned long long asked = size, live = (unsigned long long)gt_load_relaxed(&gc->pace.marked),
                        limit = gc->options.limit;
-    if (bit == SAID_LIMIT)
+    if (line == GT_GC_OVER_LIMIT)
         gt_warn(rt, "gc_alloc: no %llu bytes under the limit of %llu (%llu live at the last cycle): "
                     "drop objects, or raise the limit (--gc-limit)", asked, limit, live);
-    else if (bit == SAID_LARGE)
+    else if (line == GT_GC_TOO_LARGE)
         gt_warn(rt, "gc_alloc: %llu bytes are more than this machine has or the limit allows "
                     "(limit %llu, 0: none; %llu live): ask for less", asked, limit, live);
     else
@@ -246,7 +255,7 @@ static GT_NOINLINE void *alloc_short(struct gt_runtime *rt, size_t size,
         return o;
     }
     gt_add_relaxed(&gc->count.failed, 1u);
-    say(rt, large ? SAID_LARGE : gc->options.limit ? SAID_LIMIT : SAID_MEMORY, size);
+    say(rt, large ? GT_GC_TOO_LARGE : gc->options.limit ? GT_GC_OVER_LIMIT : GT_GC_NO_MEMORY, size);
     return NULL;
 }
 

@@ -18,6 +18,10 @@
  *      The worker adds first and looks then, the G queues first and looks then; a fence on
  *      both sides, so one of them sees the other.
  *   A3 While queued, a G's gc_credit is written under the queue's lock by who pays.
+ *   A4 With the heap at its goal nobody allocates on credit: who finds nothing to mark waits for
+ *      the end of the cycle. Else, with all marked and the collector's G late (a busy machine),
+ *      those who allocate would live on what the workers did, for nothing left to do costs
+ *      nothing.
  * Progress: workers pay all they do; the last to leave pokes the collector, which either finds
  * work for them or ends the cycle and wakes everybody.
  */
@@ -27,13 +31,20 @@
 #define WAKE_BATCH 64u
 
 /* ---- credit ---------------------------------------------------------------------------- */
+/* A4. */
+static bool on_credit(struct gt_gc *gc)
+{
+    return gt_load_relaxed(&gc->credit) > 0 &&
+           gt_load_relaxed(&gc->pace.live) < gt_load_relaxed(&gc->pace.goal);
+}
+
 /* At most `want` of what nobody was paid for. */
 static int64_t take_credit(struct gt_gc *gc, int64_t want)
 {
-    int64_t have = gt_load_relaxed(&gc->credit);
+    int64_t have = on_credit(gc) ? gt_load_relaxed(&gc->credit) : 0;
     while (have > 0) {
         int64_t n = have < want ? have : want;
-        if (gt_cas_acq_rel(&gc->credit, &have, have - n)) /* pair: gc-credit */
+        if (gt_cas_relaxed(&gc->credit, &have, have - n)) /* a number, nothing behind it */
             return n;
     }
     return 0;
@@ -102,7 +113,7 @@ static void wait_for_pay(struct gt_runtime *rt, struct gt_g *g)
     g->waiter.g = g;
     gt_waitq_push(&gc->assists, &g->waiter);
     gt_fence_seqcst(); /* pair: gc-assist */
-    if (!gt_gc_marking(rt) || gt_gc_idle_work(rt) || gt_load_relaxed(&gc->credit) > 0) {
+    if (!gt_gc_marking(rt) || gt_gc_idle_work(rt) || on_credit(gc)) {
         gt_waitq_remove(&gc->assists, &g->waiter);
         gt_rspin_unlock(m, &gc->assist_lock);
         return;

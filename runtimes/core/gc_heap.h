@@ -15,7 +15,7 @@
 #include "core/gc.h"
 
 #define GT_HEAP_CHUNK (4ull << 20) /* memory is taken in pieces of at least so much, .. */
-#define GT_HEAP_CHUNK_MAX (32ull << 20) /* .. or an eighth of what is there, up to this */
+#define GT_HEAP_CHUNK_MAX (32ull << 20) /* .. in step with what is there, up to this */
 #define GT_HEAP_SPAN_PAGES 16u /* of a span of small objects, at most */
 
 /* ---- classes ------------------------------------------------------------------------------ */
@@ -175,7 +175,7 @@ static inline size_t gt_span_slot(const struct gt_span *s)
 }
 static inline uint32_t gt_span_words(const struct gt_span *s)
 {
-    return (s->n_slots + 63) / 64;
+    return (s->n_slots + 63u) / 64;
 }
 /* Bits of word w that stand for slots. */
 static inline uint64_t gt_span_mask(const struct gt_span *s, uint32_t w)

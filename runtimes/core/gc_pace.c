@@ -10,6 +10,10 @@
  *                              /    marking                    the last cycle marked
  *      live     ............./
  *
+ * What is born black while marking is marked, dead or not. The goal is set from what was marked
+ * besides, and that part of the newborn that lives if they die as those before them did:
+ * else a slow marker, with many born black, would set itself a goal far beyond twice what lives.
+ *
  * Invariants:
  *   I1 live <= trigger < goal, unless the heap is over its limit already; then the trigger
  *      is a little above live: cycles do not follow each other without a pause.
@@ -65,9 +69,9 @@ static int64_t trigger_for(const struct gt_gc *gc, int64_t marked, int64_t goal)
     return marked + min64(max64(way, room / 10 * 7), room / 20 * 19);
 }
 
-static void aim(struct gt_gc *gc, int64_t marked)
+static void aim(struct gt_gc *gc, int64_t marked, int64_t lives)
 {
-    int64_t goal = goal_for(gc, marked);
+    int64_t goal = goal_for(gc, lives);
     gt_store_relaxed(&gc->pace.goal, goal);
     gt_store_relaxed(&gc->pace.trigger, trigger_for(gc, marked, goal));
 }
@@ -79,7 +83,7 @@ bool gt_gc_pace_due(struct gt_gc *gc)
 
 void gt_gc_pace_init(struct gt_gc *gc)
 {
-    aim(gc, 0);
+    aim(gc, 0, 0);
 }
 
 /* ---- marking -------------------------------------------------------------------------- */
@@ -129,14 +133,26 @@ static void aim_sweep(struct gt_gc *gc, int64_t live)
     gt_store_relaxed(&p->sweep_ratio, (pages << Q16) / room + 1);
 }
 
-void gt_gc_pace_end(struct gt_gc *gc, uint64_t marked)
+/* How many of `born` bytes live. Of those allocated between the last two cycles, what is it? */
+static int64_t survivors(const struct gt_gc_pace *p, int64_t old, int64_t born)
+{
+    int64_t made = p->began_live - gt_load_relaxed(&p->marked);
+    int64_t stayed = max64(old - p->lives, 0);
+    if (made <= 0 || stayed >= made)
+        return born;
+    return (int64_t)((double)born * (double)stayed / (double)made);
+}
+
+void gt_gc_pace_end(struct gt_gc *gc, uint64_t marked, uint64_t born)
 {
     struct gt_gc_pace *p = &gc->pace;
     int64_t live = (int64_t)marked;
+    int64_t old = live - (int64_t)born;
+    p->lives = old + survivors(p, old, (int64_t)born);
     p->runway = max64(gt_load_relaxed(&p->live) - p->began_live, 0);
     gt_store_relaxed(&p->live, live);
     gt_store_relaxed(&p->marked, live);
-    aim(gc, live);
+    aim(gc, live, p->lives);
     aim_sweep(gc, live);
 }
 

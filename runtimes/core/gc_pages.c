@@ -274,9 +274,9 @@ static bool split(struct gt_heap *h, struct gt_pages *pp, struct gt_span *r, uin
 static size_t chunk_size(const struct gt_heap *h, uint32_t npages)
 {
     size_t least = ((size_t)npages + 1) * GT_GC_PAGE; /* one may be lost to alignment */
-    size_t size = (gt_load_relaxed(&h->memory) / 8) & ~(GT_HEAP_CHUNK - 1);
-    size = size < GT_HEAP_CHUNK ? GT_HEAP_CHUNK : size;
-    size = size > GT_HEAP_CHUNK_MAX ? GT_HEAP_CHUNK_MAX : size;
+    size_t size = GT_HEAP_CHUNK; /* powers of two, as a bump arena likes them */
+    while (size < GT_HEAP_CHUNK_MAX && size < gt_load_relaxed(&h->memory) / 8)
+        size *= 2;
     return size < least ? least : size;
 }
 

@@ -41,6 +41,7 @@
 
 #define SWEEPS 64
 #define RECLAIMS 64
+#define CLEAR_INLINE 128u /* bytes: up to here a call costs more than the stores */
 
 /* The way through a cached span. All zero: no span. */
 struct cursor {
@@ -62,24 +63,26 @@ struct gt_heap_cache { /* Owner: GC6 */
 };
 
 /* ---- spans ------------------------------------------------------------------------------------ */
-/* Room under the limit, taken at once. */
+/* Room under the limit. By compare-and-swap: an add that is taken back would, for a moment,
+ * refuse others what there is room for. */
 static bool span_charge(struct gt_heap *h, uint64_t bytes)
 {
-    uint64_t sum = gt_add_relaxed(&h->span_bytes, bytes) + bytes;
-    if (!h->o.limit || sum <= h->o.limit)
-        return true;
-    gt_sub_relaxed(&h->span_bytes, bytes);
-    return false;
+    uint64_t sum = gt_load_relaxed(&h->span_bytes);
+    do
+        if (h->o.limit && (bytes > h->o.limit || sum > h->o.limit - bytes))
+            return false;
+    while (!gt_cas_relaxed(&h->span_bytes, &sum, sum + bytes));
+    return true;
 }
 
 static void span_shape(struct gt_heap *h, struct gt_span *s, uint32_t cls, bool pointers)
 {
     s->cls = (uint8_t)cls;
     s->pointers = pointers;
-    s->slot_size = h->cls[cls].slot;
-    s->n_slots = h->cls[cls].n_slots;
+    s->slot_size = (uint16_t)h->cls[cls].slot;
+    s->n_slots = (uint16_t)h->cls[cls].n_slots;
     s->n_used = 0;
-    s->premarked = false;
+    s->premarked = s->lost = false;
     for (uint32_t w = 0; w < GT_SPAN_WORDS; w++) {
         gt_store_relaxed(&s->used[w], 0u);
         gt_store_relaxed(&s->marks[w], 0u);
@@ -252,8 +255,8 @@ static void cursor_close(struct gt_heap *h, struct cursor *cur)
     for (uint32_t w = 0; w < gt_span_words(s); w++)
         n_used += (uint32_t)__builtin_popcountll(gt_load_relaxed(&s->used[w]));
     uint32_t given = n_used - s->n_used;
-    s->n_used = n_used;
-    s->fresh = (uint32_t)(((h->o.poison ? cur->high : cur->fresh) - s->start) / s->slot_size);
+    s->n_used = (uint16_t)n_used;
+    s->fresh = (uint16_t)(((h->o.poison ? cur->high : cur->fresh) - s->start) / s->slot_size);
     gt_add_relaxed(&h->allocs, given);
     gt_add_relaxed(&h->alloc_bytes, (uint64_t)given * s->slot_size);
     if (n_used < s->n_slots)
@@ -343,6 +346,10 @@ static GT_NOINLINE void *alloc_large(struct gt_heap *h, struct gt_m *m, struct g
 }
 
 /* ---- small objects -------------------------------------------------------------------------------------------- */
+struct sixteen { /* what every slot is a multiple of */
+    uint64_t low, high;
+};
+
 /* The slot was used before, or poison is on. */
 static inline void slot_clear(struct gt_heap *h, struct cursor *cur, uintptr_t slot)
 {
@@ -351,7 +358,11 @@ static inline void slot_clear(struct gt_heap *h, struct cursor *cur, uintptr_t s
         if (slot >= cur->high)
             cur->high = slot + cur->slot;
     }
-    memset((void *)slot, 0, cur->slot);
+    if (cur->slot > CLEAR_INLINE)
+        memset((void *)slot, 0, cur->slot);
+    else
+        for (uintptr_t p = slot, end = slot + cur->slot; p < end; p += sizeof(struct sixteen))
+            *(struct sixteen *)p = (struct sixteen){0};
 }
 
 void *gt_heap_alloc(struct gt_heap *h, struct gt_m *m, struct gt_heap_cache *c, size_t size,

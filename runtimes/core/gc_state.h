@@ -54,6 +54,8 @@ void gt_gc_daemon_wait(struct gt_gc_daemon *d, enum gt_wait_reason why);
 /* ---- state ----------------------------------------------------------------------------------- */
 enum gt_gc_why { GT_GC_BY_HEAP, GT_GC_BY_USER, GT_GC_BY_CLOCK, GT_GC_BY_LIMIT, GT_GC_WHYS };
 
+enum gt_gc_line { GT_GC_OVER_LIMIT, GT_GC_TOO_LARGE, GT_GC_NO_MEMORY, GT_GC_LINES };
+
 /* Numbers for statistics; whoever does the thing adds. */
 struct gt_gc_counts {
     gt_a64 why[GT_GC_WHYS]; /* cycles ended */
@@ -70,6 +72,7 @@ struct gt_gc_pace {
     gt_ai64 scanned;         /* bytes looked at in this cycle. By: who marked */
     gt_ai64 ratio;           /* assist: marking per byte allocated, in 1/65536. By: anyone */
     int64_t scan_expected;   /* as much as the last cycle */
+    int64_t lives;           /* what of `marked` is thought to live */
     int64_t began_live;      /* when this one began */
     int64_t runway;          /* allocated while the last one marked */
     gt_ai64 sweep_from;      /* live, when sweeping began */
@@ -93,7 +96,7 @@ struct gt_gc {
     gt_a64 begun, ended;    /* cycles; the number of the one that runs is `begun`: g->gc_cycle */
     gt_ai64 due;            /* a cycle by the clock, 0 none */
     gt_a32 tick;            /* it is due: the collector's G begins one */
-    gt_a64 marked_now;      /* sum over Ps, in the last stop */
+    gt_a64 marked_now, born_now; /* sums over Ps, in the last stop */
     struct gt_mutex *start; /* the collector's own semaphore: who starts a cycle */
 
     GT_ALIGNED struct gt_gc_pace pace;
@@ -113,7 +116,7 @@ struct gt_gc {
     struct gt_waitq enders; /* in gc(): until a cycle has ended. Guarded by: end_lock */
 
     gt_a64 futile; /* allocations that failed since a cycle helped */
-    gt_a32 said;   /* lines on standard error already said, by bit */
+    gt_a32 said[GT_GC_LINES]; /* which lines on standard error were said already */
 
     struct gt_gc_counts count;
     struct gt_gc_hist asked[GT_GC_STOPS], stopped[GT_GC_STOPS];
@@ -161,7 +164,7 @@ void gt_gc_sweep_events(struct gt_m *m, bool begin, uint64_t swept, uint64_t fre
 /* ---- gc_pace.c --------------------------------------------------------------------------------- */
 void gt_gc_pace_init(struct gt_gc *gc);
 void gt_gc_pace_mark(struct gt_gc *gc);                  /* marking begins; world stopped */
-void gt_gc_pace_end(struct gt_gc *gc, uint64_t marked);  /* and ends */
+void gt_gc_pace_end(struct gt_gc *gc, uint64_t marked, uint64_t born); /* and ends */
 void gt_gc_pace_revise(struct gt_gc *gc);
 int64_t gt_gc_pace_charge(struct gt_gc *gc, size_t size); /* marking that `size` bytes cost */
 bool gt_gc_pace_due(struct gt_gc *gc);                   /* has the heap reached the trigger? */

@@ -25,8 +25,8 @@ static int64_t value_of(uint32_t slot)
     if (slot < GT_GC_HIST_SUB)
         return slot;
     uint32_t top = slot / GT_GC_HIST_SUB + 3;
-    int64_t width = 1ll << (top - 4);
-    return (1ll << top) + (int64_t)(slot % GT_GC_HIST_SUB) * width + width / 2;
+    uint64_t width = 1ull << (top - 4);
+    return (int64_t)((1ull << top) + slot % GT_GC_HIST_SUB * width + width / 2);
 }
 
 void gt_gc_hist_add(struct gt_gc_hist *h, int64_t ns)

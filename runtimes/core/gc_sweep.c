@@ -79,7 +79,7 @@ uint64_t gt_span_sweep(struct gt_heap *h, struct gt_span *s)
     }
     uint32_t freed = s->n_used - left;
     uint64_t bytes = (uint64_t)freed * gt_span_slot(s);
-    s->n_used = left;
+    s->n_used = (uint16_t)left;
     s->premarked = false;
     if (freed) {
         gt_add_relaxed(&h->frees, freed);

@@ -134,5 +134,6 @@ void gt_gc_sweeper_main(void *arg)
                 gt_yield();
         }
         trim(rt);
+        gt_gc_trim_stacks(rt);
     }
 }

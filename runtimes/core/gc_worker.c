@@ -22,6 +22,7 @@
 #include "core/gc_state.h"
 
 #define BUDGET (64ll << 10) /* bytes between two looks at the world */
+#define POLL_EVERY (200 * GT_NS_PER_US)
 
 static const char *const labels[] = {"", "GC (dedicated)", "GC (fractional)", "GC (idle)"};
 
@@ -73,9 +74,13 @@ int64_t gt_gc_mark_some(struct gt_m *m, bool (*until)(struct gt_m *), int64_t bu
 }
 
 /* ---- a worker's life ------------------------------------------------------------------------ */
-static bool other_work(struct gt_runtime *rt)
+/* For a P with an idle worker: a G, a timer of its own, or files to be looked at now and then. */
+static bool other_work(struct gt_m *m, int64_t now, int64_t began)
 {
-    return rt->sched->has_work(rt->sched_state, NULL);
+    struct gt_runtime *rt = m->rt;
+    int64_t timer = gt_timers_next(gt_m_p(m));
+    return rt->sched->has_work(rt->sched_state, NULL) || (timer != 0 && timer <= now) ||
+           (gt_load_relaxed(&rt->poll_waiters) != 0 && now - began > POLL_EVERY);
 }
 
 /* Has this P's fractional worker had its share, and a fifth more? */
@@ -88,12 +93,11 @@ static bool share_used(struct gt_gc *gc, int64_t used, int64_t now)
 static bool goes_on(struct gt_m *m, uint32_t mode, int64_t began)
 {
     struct gt_runtime *rt = m->rt;
-    int64_t now;
+    int64_t now = gt_nanotime();
     switch (mode) {
     case GT_GC_WORKER_IDLE:
-        return !gt_gc_asked(m) && !other_work(rt);
+        return !gt_gc_asked(m) && !other_work(m, now, began);
     case GT_GC_WORKER_FRACTIONAL:
-        now = gt_nanotime();
         return !gt_gc_asked(m) &&
                !share_used(rt->gc, gt_m_p(m)->gc->fraction_ns + now - began, now);
     default:
@@ -181,7 +185,7 @@ static struct gt_g *worker_of(struct gt_m *m, struct gt_gc_p *gp)
         g = gp->worker = gt_spawn_unqueued(m, worker_main, NULL, &err);
         m->locks--;
         if (!g) {
-            gt_store_relaxed(&gc->no_worker, 1u);
+            gt_store_release(&gc->no_worker, 1u); /* pair: gc-no-worker */
             gt_gc_poke(&gc->collector);
         }
         return g;

@@ -39,6 +39,15 @@ struct gt_m *gt_m_alloc(struct gt_runtime *rt)
     return m;
 }
 
+void gt_m_renew(struct gt_m *m)
+{
+    struct gt_runtime *rt = m->rt;
+    gt_lock(&rt->sched_lock);
+    gt_assert(rt, m->gone);
+    m->t.serial = ++rt->m_serial;
+    gt_unlock(&rt->sched_lock);
+}
+
 /* On the new thread: what belongs to the thread. */
 void gt_m_init_thread(struct gt_m *m)
 {

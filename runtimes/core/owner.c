@@ -58,11 +58,15 @@ static void walk(struct text *t, uintptr_t pc, uintptr_t fp)
 }
 
 /* Read while others may write: torn at worst, and gt_mem_read bears anything. */
-GT_NO_SANITIZE static void where_g_stands(const struct gt_g *g, uintptr_t *pc, uintptr_t *fp)
+static void where_g_stands(const struct gt_g *g, uintptr_t *pc, uintptr_t *fp)
 {
-    bool called = gt_g_status(g) == GT_G_SYSCALL && g->syscall_pc != 0;
-    *pc = called ? g->syscall_pc : gt_ctx_pc(&g->ctx);
-    *fp = called ? g->syscall_fp : gt_ctx_fp(&g->ctx);
+    struct gt_ctx ctx = {.sp = NULL};
+    uintptr_t call[2] = {0, 0}; /* syscall_fp, syscall_pc */
+    (void)gt_mem_read(&ctx, &g->ctx, sizeof ctx);
+    if (gt_g_status(g) == GT_G_SYSCALL)
+        (void)gt_mem_read(call, &g->syscall_fp, sizeof call);
+    *pc = call[1] != 0 ? call[1] : (uintptr_t)ctx.pc;
+    *fp = call[1] != 0 ? call[0] : (uintptr_t)ctx.fp;
 }
 
 static const char *stands(enum gt_gstatus s)

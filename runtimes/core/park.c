@@ -562,8 +562,7 @@ struct gt_g *gt_spawn_unqueued(struct gt_m *m, gt_fn fn, void *arg, int *err)
     gt_g_from_dead(m, g, tok, GT_G_RUNNABLE);
     GT_EMIT(m, tok, go_create, &g->t, (uintptr_t)g->fn, false);
     gt_trace_release(m, tok);
-    gt_bump(&gt_m_p(m)->count.spawned, 1u);
-    return g;
+    return g; /* not counted as spawned: it ends with the run, never by itself */
 }
 
 /* ---- death ------------------------------------------------------------------------------------ */

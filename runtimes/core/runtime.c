@@ -553,6 +553,8 @@ int gt_runtime_run(struct gt_runtime *rt, gt_fn fn, void *arg)
     reset_for_run(rt);
     rt->main_fn = fn;
     rt->main_arg = arg;
+    gt_m_renew(rt->boot_m); /* run may be called on another thread, sysmon's is a new one */
+    gt_m_renew(rt->sysmon_m);
     gt_m_init_thread(rt->boot_m);
     int rc = run_once(rt, (uintptr_t)__builtin_return_address(0));
     gt_m_fini_thread(rt->boot_m);

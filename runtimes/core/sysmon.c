@@ -196,7 +196,7 @@ void gt_alarm(struct gt_runtime *rt, struct gt_sema *s, int64_t when)
 {
     for (size_t i = 0; i < ALARMS; i++) {
         struct gt_sema *whose = NULL;
-        if (!gt_cas_acq_rel(&rt->alarm[i].sema, &whose, s) && whose != s) /* pair: alarm-sema */
+        if (!gt_cas_relaxed(&rt->alarm[i].sema, &whose, s) && whose != s)
             continue;
         gt_store_release(&rt->alarm[i].at, when); /* pair: alarm */
         gt_lock(&rt->sched_lock);

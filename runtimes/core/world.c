@@ -219,6 +219,7 @@ void gt_world_start_held(struct gt_runtime *rt)
     gt_lock(&rt->sched_lock);
     struct gt_p *list = distribute(m);
     gt_store_seqcst(&rt->stopping, 0u); /* pair: stopping */
+    rt->world_started = gt_nanotime();
     gt_sysmon_wake(rt);
     gt_unlock(&rt->sched_lock);
     while (list) {

@@ -188,7 +188,7 @@ static inline bool w_room(struct locked *t, struct gt_mach *m, uint64_t w)
     (void)w;
     return false;
 }
-#define w_put w_open
+#define W_PUT(...) ((void)0)
 
 static inline void w_close(struct locked *t, struct gt_mach *m, uint64_t w, uint8_t *end)
 {
@@ -376,21 +376,11 @@ static void switch_on(struct locked *t, uint64_t w)
 }
 
 /* ---- CPU samples ------------------------------------------------------------------------------- */
-static void read_cpu(struct locked *t, uint64_t w, bool ended)
-{
-    struct gt_table_out out = table_out(t, w);
-    gt_cpu_log_lock(&t->cpu);
-    if (ended || gt_load_acquire(&t->generation) == w) /* pair: generation */
-        gt_cpu_log_read(&t->cpu, w, ended, &t->stacks, &out);
-    gt_cpu_log_unlock(&t->cpu);
-}
-
-static void poll_cpu(void *tv)
+static void poll_cpu(void *tv, uint64_t w)
 {
     struct locked *t = tv;
-    uint64_t w = gt_load_acquire(&t->generation); /* pair: generation */
-    if (w != GT_GEN_OFF)
-        read_cpu(t, w, false);
+    struct gt_table_out out = table_out(t, w);
+    gt_cpu_log_read(&t->cpu, w, &t->stacks, &out);
 }
 
 static int start_held(struct locked *t, const struct gt_trace_options *o)
@@ -402,9 +392,10 @@ static int start_held(struct locked *t, const struct gt_trace_options *o)
     if (rc != 0)
         return rc;
     t->on = true;
+    uint64_t w = gt_gen_next(t->last_generation);
     if (o->profile_hz != 0)
-        rc = gt_cpu_log_start(&t->cpu, o->profile_hz, &t->generation, poll_cpu, t);
-    switch_on(t, gt_gen_next(t->last_generation));
+        rc = gt_cpu_log_start(&t->cpu, o->profile_hz, &t->generation, w, poll_cpu, t);
+    switch_on(t, w);
     if (rc != 0)
         (void)finish(t);
     return rc;
@@ -497,6 +488,7 @@ static void clean_p(struct gt_proc *p, bool alive, void *arg)
 static void write_tables(struct locked *t, uint64_t w)
 {
     struct gt_table_out out = table_out(t, w);
+    gt_cpu_log_end(&t->cpu, w, GT_GEN_OFF, &t->stacks, &out);
     gt_stack_tab_dump(&t->stacks, &t->strings, &out, t->host, t->raw_stacks);
     gt_string_tab_end(&t->strings);
 }
@@ -519,8 +511,6 @@ static void switch_off(struct locked *t)
     gt_spin_lock(&t->lock);
     hand_over(t);
     gt_spin_unlock(&t->lock);
-    if (gt_cpu_log_on(&t->cpu))
-        read_cpu(t, w, true);
     write_tables(t, w);
     gt_cpu_log_stop(&t->cpu);
 }

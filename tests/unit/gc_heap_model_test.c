@@ -194,7 +194,7 @@ static void fragmentation(void)
  * allocation and sweeping at once. What was published in the round before and found by no
  * marker is dead; what an allocator keeps, it marks itself.
  */
-enum { ALLOCATORS = 3, FINDERS = 2, TABLE = 1024, KEEP = 200 };
+enum { ALLOCATORS = 3, FINDERS = 1, TABLE = 1024, KEEP = 200 };
 
 struct race {
     struct fix f;
@@ -338,7 +338,7 @@ static void threads(bool poison)
     static struct race r;
     static struct allocator a[ALLOCATORS];
     pthread_t id[ALLOCATORS + FINDERS];
-    int n = scale(60);
+    int n = scale(30);
     memset(&r, 0, sizeof r);
     r.f = fix_open(GT_ALLOC_JEMALLOC, (struct gt_heap_options){.nodes = 1, .poison = poison});
     pthread_barrier_init(&r.barrier, NULL, ALLOCATORS + 1);

@@ -218,16 +218,16 @@ static void stops_in_time(void *arg)
     struct model m;
     (void)arg;
     hand_shares();
-    model_new(&m, scale(100000), 1);
+    model_new(&m, 100000, 1);
     hand_elsewhere(wide, &m);
     hand_begin(true);
     while (!gt_gc_roots_done(R->runtime()))
         hand_drain_some(NULL, 1);
     int64_t n = hand_drain_some(NULL, 1);
     expect(n > 0 && n <= 128 * 1024);
-    n = hand_drain_some(NULL, 1000000);
-    expect(GT_TSAN || GT_ASAN || n >= 1000000);
-    expect(n <= 1000000 + 128 * 1024);
+    n = hand_drain_some(NULL, 300000);
+    expect(n >= 300000);
+    expect(n <= 300000 + 128 * 1024);
     asked = 0;
     (void)hand_drain_some(at_once, -1);
     expect(asked == 64);
@@ -261,9 +261,7 @@ static void without_memory(void *arg)
         shapes[i].check(&m, shapes[i].name);
         hand_end();
         gt_work_stats(hand_marker()->work, &after);
-        bool pieces = shapes[i].build == wide || shapes[i].build == odd;
-        expect(pieces || after.buffers == before.buffers);
-        expect(shapes[i].build == lists || after.lost > before.lost); /* the window was entered */
+        expect(shapes[i].build != wide || after.lost > before.lost); /* the window was entered */
         model_free(&m);
     }
 }

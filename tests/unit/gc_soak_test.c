@@ -138,9 +138,8 @@ enum { LIVE_DEPTH = 10, MAKERS = 4, LIVE_MOST = 256 };
 
 struct steady {
     gt_a32 over;
-    uint64_t worst_cycle; /* Written by: the first G */
-    double worst;         /* the heap over what is live, of all cycles */
-    uint64_t looks, lost, cycles, over_twice;
+    double worst; /* the heap over what is live, of all looks */
+    uint64_t looks, lost, cycles, beyond, beyond_live;
     uint64_t live; /* bytes of slots */
     int rc;
     struct gt_wg *wg;
@@ -164,35 +163,36 @@ static void make_garbage(void *arg)
     gt_gmp.wg_done(s->wg);
 }
 
-/* Once a cycle: how much is there, of what the collector counted since it knew what lives. */
-static void look(struct steady *s, const struct gt_gc_stats *g)
+/* The collector's promise: no more than twice what it found alive, and some spans in caches.
+ * What it finds alive has in it what was made while it marked: up to 30 % of the way from
+ * there to the goal in the pacer's worst case, so of what really lives it is at most
+ * 2 / (1 - 0.3) times. */
+#define SLACK (1u << 20)
+#define WORST 3.0
+
+static void look(struct steady *s, const struct gt_gc_stats *g, uint64_t marked)
 {
     double ratio = (double)g->heap_now / (double)s->live;
     s->looks++;
-    if (ratio > s->worst) {
-        s->worst = ratio;
-        s->worst_cycle = g->cycles;
-    }
+    s->worst = ratio > s->worst ? ratio : s->worst;
+    s->beyond += g->heap_now > 2 * marked + SLACK;
+    s->beyond_live += ratio > WORST;
 }
 
 static void watch(struct steady *s, struct gt_maker *m, const struct gt_link *live, uint32_t n)
 {
     struct gt_gc_stats g;
     gt_gmp.gc_stats(s->rt, &g);
-    uint64_t first = g.cycles, last = first;
-    uint32_t at = 0;
-    double worst = 0;
-    while (last - first < CYCLES && gt_load_relaxed(&s->wrong) == 0) {
+    uint64_t first = g.cycles, last = first, marked = g.heap_live;
+    for (uint32_t at = 0; last - first < CYCLES && gt_load_relaxed(&s->wrong) == 0;) {
         gt_gmp.yield();
         gt_gmp.gc_stats(s->rt, &g);
-        look(s, &g);
-        double now = (double)g.heap_now / (double)s->live;
-        worst = now > worst ? now : worst;
+        /* The snapshot may have the heap of before a cycle's end and its mark of after. */
+        look(s, &g, g.heap_live > marked ? g.heap_live : marked);
         if (g.cycles == last)
             continue;
-        s->over_twice += worst > 2.0;
-        worst = 0;
         last = g.cycles;
+        marked = g.heap_live;
         s->lost += gt_tree_count(m, live[at++ % n]) != gt_tree_size(LIVE_DEPTH);
     }
     s->cycles = last - first;
@@ -241,9 +241,9 @@ static void test_steady(int32_t procs)
     ok(rc == 0 && s.rc == 0 && s.lost == 0 && gt_load_relaxed(&s.wrong) == 0,
        "%" PRIu64 " cycles over %.1f MiB that live, %d Ps", s.cycles,
        (double)s.live / 1048576, procs);
-    diag("  the heap was %.2f of the live bytes at most, in cycle %" PRIu64 "; %" PRIu64 " looks",
-         s.worst, s.worst_cycle, s.looks);
-    is_int(s.over_twice, 0, "in no cycle more than twice what lives");
+    diag("  the heap was %.2f of the live bytes at most; %" PRIu64 " looks", s.worst, s.looks);
+    is_int(s.beyond, 0, "never more than twice what the last cycle found alive");
+    is_int(s.beyond_live, 0, "never more than %.1f times what really lives", WORST);
     ok(s.cycles >= CYCLES, "%" PRIu64 " cycles were seen", s.cycles);
 }
 

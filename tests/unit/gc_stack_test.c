@@ -71,6 +71,9 @@ static void await_parked(struct dive *d, uint32_t steps)
 {
     while (gt_load_acquire(&d->done) < steps || gt_g_status(d->g) != GT_G_WAITING) /* pair: dive-done */
         R->yield();
+    struct gt_trace_g_view v; /* what it left is ours to see from here on */
+    expect(gt_suspend_g(R->runtime(), d->g, &v));
+    gt_resume_g(R->runtime(), d->g);
 }
 
 static void start(struct dive *d, size_t depth, size_t park_at)

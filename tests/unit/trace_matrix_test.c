@@ -3,8 +3,9 @@
 /*
  * Every workload on every scheduler under both syscall models, traced by every tracer whose
  * trace can be checked; those with generations change them continuously, and every
- * millisecond. A cell passes when the workload does, its trace has no inconsistency by the
- * strict rules, and the trace holds at least the events that the table below promises.
+ * millisecond. All but the continuous ones take CPU samples, which interrupt anything. A cell
+ * passes when the workload does, its trace has no inconsistency by the strict rules, and the
+ * trace holds at least the events that the table below promises.
  * Where Go is installed its own reader must accept the same traces (release only).
  *
  *   GT_MATRIX_OPS      operations of each cell (2,000; fewer under sanitizers; times ten for
@@ -94,6 +95,18 @@ static const struct least leasts[] = {
     {"callback", GT_EV_GO_CREATE_SYSCALL, 0, 1},
     {"callback", GT_EV_GO_DESTROY_SYSCALL, 0, 1},
     {"callback", GT_EV_GO_SYSCALL_END_BLOCKED, 0, 1},
+    {"gc-trees", GT_EV_GC_BEGIN, 0, 2},
+    {"gc-trees", GT_EV_GC_END, 0, 2},
+    {"gc-trees", GT_EV_GC_SWEEP_BEGIN, 0, 1},
+    {"gc-trees", GT_EV_GC_SWEEP_END, 0, 1},
+    {"gc-trees", GT_EV_STW_BEGIN, 0, 4},
+    {"gc-trees", GT_EV_HEAP_ALLOC, 0, 1},
+    {"gc-trees", GT_EV_HEAP_GOAL, 0, 1},
+    {"gc-trees", GT_EV_GO_LABEL, 0, 1},
+    {"gc-stop", GT_EV_GC_BEGIN, 0, 1},
+    {"gc-stop", GT_EV_GC_END, 0, 1},
+    {"gc-stop", GT_EV_STW_BEGIN, 0, 20},
+    {"gc-stop", GT_EV_STW_END, 0, 20},
     {"annotated-coroutines", GT_EV_GO_SWITCH, 900, 1},
     {"annotated-coroutines", GT_EV_GO_SWITCH_DESTROY, 0, 1},
     {"annotated-coroutines", GT_EV_GO_CREATE_BLOCKED, 0, 1},
@@ -221,6 +234,7 @@ static bool cell_at(const struct matrix *m, size_t i, struct cell *c)
     c->run.config.procs = PROCS;
     c->trace.period_ns = t.period_ns;
     c->trace.raw_stacks = t.period_ns == 0; /* as many generations as can be */
+    c->trace.profile_hz = t.period_ns == 0 || GT_TSAN ? 0 : 1000; /* interrupted anywhere */
     snprintf(c->name, sizeof c->name, "%s/%s/%s/%s/%s", c->run.workload->head.name,
              c->run.config.scheduler->head.name,
              c->run.config.syscalls == GT_SYSCALLS_STATUS ? "status" : "scanbit",

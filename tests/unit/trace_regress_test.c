@@ -381,6 +381,138 @@ static void thread_calls_in_as_it_starts(void *arg)
     R->expect_callbacks(rt, -4);
 }
 
+/* ---- sections ----------------------------------------------------------------------------------- */
+/* A section inside a section belongs to the generation of the first, though the next has
+ * begun; and that one's end waits for the outermost. */
+static gt_a32 advanced;
+static void advances(void *arg)
+{
+    struct gt_runtime *rt = arg;
+    expect(rt->tracer->advance(rt->tracer_state) == 0);
+    gt_store_release(&advanced, 1u); /* pair: test-advanced */
+}
+
+static void nested_over_a_switch(void *arg)
+{
+    struct gt_runtime *rt = arg;
+    start(-1, 0);
+    gt_store_relaxed(&advanced, 0u);
+    expect(R->go(advances, rt) == 0);
+    R->syscall_enter(); /* an M with a P would have to let the advance in first */
+    struct gt_m *m = gt_tls_m();
+    gt_tok outer = gt_trace_acquire(m);
+    while (gt_load_relaxed(&rt->generation) == outer.v)
+        usleep(100);
+    gt_tok inner = gt_trace_acquire(m);
+    expect(inner.v == outer.v && gt_load_relaxed(&rt->generation) != inner.v);
+    gt_trace_release(m, inner);
+    usleep(2000);
+    expect(gt_load_acquire(&advanced) == 0); /* pair: test-advanced */
+    gt_trace_release(m, outer);
+    expect(gt_load_relaxed(&m->t.section.mark) == 0);
+    R->syscall_exit();
+    while (gt_load_acquire(&advanced) == 0) /* pair: test-advanced */
+        R->yield();
+    stop_and_check();
+}
+
+/* The hint is on while no trace is: no section begins, and none is left open. */
+static void hint_without_a_trace(void *arg)
+{
+    struct gt_runtime *rt = arg;
+    uint32_t hint = rt->core_sections ? GT_TRACE_INLINE : GT_TRACE_ASK;
+    for (int i = 0; i < scale(10); i++) {
+        gt_store_relaxed(&rt->trace_on, hint);
+        struct gt_m *m = gt_pin();
+        gt_tok tok = gt_trace_acquire(m);
+        expect(!gt_tok_on(tok));
+        gt_trace_release(m, tok);
+        expect(gt_load_relaxed(&m->t.section.mark) == 0);
+        gt_unpin(m);
+        many_short_calls(3, 300000);
+        start(0, 0);
+        many_short_calls(3, 300000);
+        stop_and_check();
+    }
+}
+
+/* Every annotation is in the trace, once: written by Gs that a signal stops anywhere, by Ms
+ * that end, by threads that call in, while one generation follows the other. */
+static gt_a64 said;
+static void says(void)
+{
+    R->log(1, "key", "said");
+    gt_add_relaxed(&said, 1u);
+}
+
+static void says_on_and_on(void *arg)
+{
+    (void)arg;
+    R->async_preempt(true);
+    while (gt_load_relaxed(&enough) == 0) {
+        for (int i = 0; i < 200; i++)
+            says(); /* no checkpoint in here: who wants the P sends a signal */
+        R->yield();
+    }
+    R->async_preempt(false);
+    R->wg_done(wg);
+}
+
+static void says_and_ends_its_m(void *arg)
+{
+    (void)arg;
+    R->lock_thread();
+    says();
+    R->wg_done(wg);
+}
+
+static void calls_and_says(void *arg)
+{
+    (void)arg;
+    says();
+}
+
+static void *calls_in_once(void *rt)
+{
+    expect(R->callback(rt, calls_and_says, NULL) == 0);
+    return NULL;
+}
+
+static void call_in_once(struct gt_runtime *rt)
+{
+    pthread_t th;
+    R->expect_callbacks(rt, 1);
+    expect(pthread_create(&th, NULL, calls_in_once, rt) == 0);
+    R->syscall_enter_blocking();
+    pthread_join(th, NULL);
+    R->syscall_exit();
+    R->expect_callbacks(rt, -1);
+}
+
+static void every_word_once(void *arg)
+{
+    struct gt_runtime *rt = arg;
+    gt_store_relaxed(&enough, 0u);
+    gt_store_relaxed(&said, 0u);
+    start(0, 0);
+    wg = R->wg_new();
+    for (int i = 0; i < 3; i++) {
+        R->wg_add(wg, 1);
+        expect(R->go(says_on_and_on, NULL) == 0);
+    }
+    for (int i = 0; i < scale(12); i++) {
+        R->wg_add(wg, 1);
+        expect(R->go(says_and_ends_its_m, NULL) == 0);
+        call_in_once(rt);
+        R->yield();
+    }
+    gt_store_relaxed(&enough, 1u);
+    R->wg_wait(wg);
+    R->wg_free(wg);
+    stop_and_check();
+    expect(result.stats.by_event[GT_EV_USER_LOG] == gt_load_relaxed(&said));
+}
+
 /* ---- all ---------------------------------------------------------------------------------------- */
 static void scene(gt_fn fn, int32_t procs, const char *what)
 {
@@ -391,7 +523,7 @@ static void scene(gt_fn fn, int32_t procs, const char *what)
 int main(void)
 {
     static const struct gt_tracer_ops *const tracers[] = {&gt_tracer_gen, &gt_tracer_locked};
-    plan(2 * 7 + 2 * 2);
+    plan(2 * 7 + 2 * 2 + 2 * 3);
     for (int t = 0; t < 2; t++) {
         tracer = tracers[t];
         model = GT_SYSCALLS_SCANBIT;
@@ -412,6 +544,16 @@ int main(void)
         scene(old_section_steals, 4, m ? "a slow thief, status" : "a slow thief, scanbit");
         scene(thread_calls_in_as_it_starts, 4, m ? "a thread that calls in as a trace starts, status"
                                                  : "a thread that calls in as a trace starts, scanbit");
+    }
+    static struct gt_tracer_ops asked;
+    asked = gt_tracer_gen;
+    asked.head.flags &= ~(uint64_t)GT_TRACER_CORE_SECTIONS;
+    model = GT_SYSCALLS_SCANBIT;
+    for (int i = 0; i < 2; i++) {
+        tracer = i ? &asked : &gt_tracer_gen;
+        scene(nested_over_a_switch, 2, "a section in a section, a generation later");
+        scene(hint_without_a_trace, 2, "sections while only the hint is on");
+        scene(every_word_once, 3, "each annotation is in the trace once");
     }
     memory_trace_free(&trace);
     return done_testing();

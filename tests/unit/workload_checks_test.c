@@ -51,14 +51,19 @@ static int64_t read_flips_a_bit(struct gt_fd *f, void *buf, size_t n)
     return got;
 }
 
-static void sleep_half(int64_t ns)
+/* Half the time would pass for all of it on a machine that is slow to wake. */
+static void sleep_not(int64_t ns)
 {
-    gt_gmp.sleep(now_and_then() ? ns / 2 : ns);
+    gt_gmp.sleep(now_and_then() ? 0 : ns);
 }
 
+/* And lets it fire: on a slow machine it would be due before its G waits. */
 static void start_early(struct gt_timer *t, int64_t when, int64_t period)
 {
-    gt_gmp.timer_start(t, now_and_then() ? 1 : when, period);
+    bool early = now_and_then();
+    gt_gmp.timer_start(t, early ? 1 : when, period);
+    if (early)
+        gt_gmp.yield();
 }
 
 static bool stop_lies(struct gt_timer *t)
@@ -97,6 +102,57 @@ static int go_and_linger(gt_fn fn, void *arg)
 static int no_memory(gt_fn fn, void *arg)
 {
     return now_and_then() ? -12 : gt_gmp.go(fn, arg);
+}
+
+/* ---- a broken collector, a broken stop ---------------------------------------------------- */
+/* Given out twice: zeroed again, for one that still holds it. */
+static void *alloc_twice(size_t size, const struct gt_gc_layout *layout)
+{
+    static gt_a64 last;
+    uint64_t mine = gt_load_relaxed(&last);
+    if (size != 56) /* a node of two links */
+        return gt_gmp.gc_alloc(size, layout);
+    if (mine && now_and_then()) {
+        gt_store_relaxed(&last, 0u);
+        return memset((void *)(uintptr_t)mine, 0, size);
+    }
+    void *p = gt_gmp.gc_alloc(size, layout);
+    gt_store_relaxed(&last, (uint64_t)(uintptr_t)p);
+    return p;
+}
+
+static void *alloc_dirty(size_t size, const struct gt_gc_layout *layout)
+{
+    unsigned char *p = gt_gmp.gc_alloc(size, layout);
+    if (p && now_and_then())
+        p[size / 2] = 1;
+    return p;
+}
+
+static void store_lost(void *slot, void *value)
+{
+    if (!now_and_then())
+        gt_gmp.gc_store(slot, value);
+}
+
+static int no_cycle(void)
+{
+    return 0;
+}
+
+static void no_stop(enum gt_world_kind kind)
+{
+    (void)kind;
+}
+
+static void no_start(void)
+{
+}
+
+static int64_t others_run(void)
+{
+    gt_gmp.yield();
+    return gt_gmp.now();
 }
 
 /* ---- scenes ---------------------------------------------------------------------------- */
@@ -155,14 +211,25 @@ static void test_broken(void)
     NOTICES("procs-churn", chan_recv, recv_flips_a_bit);
     NOTICES("procs-churn", set_procs, keep_procs);
     NOTICES("netpoll-echo", fd_read, read_flips_a_bit);
-    NOTICES("timers", sleep, sleep_half);
+    NOTICES("timers", sleep, sleep_not);
     NOTICES("timers", timer_start, start_early);
     NOTICES("timers", timer_stop, stop_lies);
     NOTICES("callback", callback, no_callback);
     NOTICES("stacks", coro_switch, no_switch);
+    NOTICES("gc-trees", gc_alloc, alloc_twice);
+    NOTICES("gc-trees", gc_alloc, alloc_dirty);
+    NOTICES("gc-trees", gc_store, store_lost);
+    NOTICES("gc-trees", chan_recv, recv_flips_a_bit);
+    NOTICES("gc-stop", gc, no_cycle);
+    NOTICES("gc-stop", chan_recv, recv_flips_a_bit);
     struct gt_runtime_ops ops = gt_gmp;
     ops.mutex_lock = ops.mutex_unlock = no_lock;
     notices("mutex", "no_lock", &ops, GT_CELL_WRONG);
+    ops = gt_gmp;
+    ops.stop_world = no_stop;
+    ops.start_world = no_start;
+    ops.now = others_run;
+    notices("gc-stop", "a world that goes on", &ops, GT_CELL_WRONG);
     ops = gt_gmp;
     ops.go = go_and_linger;
     notices("yield", "Gs left behind", &ops, GT_CELL_LEFT);
@@ -172,7 +239,8 @@ static void test_broken(void)
 static void test_refused(void)
 {
     static const char *const names[] = {"spawn-join",   "forkjoin",    "million", "timers",
-                                        "netpoll-echo", "procs-churn", "fanout"};
+                                        "netpoll-echo", "procs-churn", "fanout",
+                                        "gc-trees",     "gc-stop"};
     struct gt_runtime_ops ops = gt_gmp;
     ops.go = no_memory;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

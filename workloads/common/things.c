@@ -101,7 +101,11 @@ struct gt_link gt_array_new(struct gt_maker *m, uint32_t links)
     if (!bare)
         return (struct gt_link){0};
     m->ops->gc_store(&l.p->links[0].p, bare);
-    return l;
+    if (l.p->links[0].p == bare)
+        return l;
+    note_wrong(m, "a pointer that was stored", &l.p->links[0].p, (uint64_t)(uintptr_t)bare,
+               (uint64_t)(uintptr_t)l.p->links[0].p);
+    return (struct gt_link){0};
 }
 
 /* ---- looking ---------------------------------------------------------------------------- */

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "benchmark/gc_bench.h"
 #include "common/cell.h"
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
+#include "workloads/benchmark/gc_bench.h"
 
 enum { PROCS = 2, BUSY = 2, CYCLES = 100 };
 

@@ -4,15 +4,17 @@
  *
  * Rules for who uses collected objects:
  *   U1 Every store of a pointer to an object into an object, a registered root or a channel's
- *      element in place goes through gc_store, the first one into a fresh object too. Loads
- *      are plain.
+ *      element in place goes through gc_store, the first one into a fresh object too; so
+ *      does one into a variable on another G's stack. Loads are plain.
  *   U2 What keeps an object alive: the stack and registers of a G (looked at conservatively;
  *      a pointer into an object's inside or to its first byte counts), the pointer words of
  *      live objects, registered roots, elements inside channels' buffers, the argument of a G
  *      that was spawned. Nothing else does: not memory of malloc, not a timer's argument, not
  *      a foreign thread's own stack.
  *   U3 Between syscall_enter and syscall_exit a G uses no object but those that it held when
- *      it entered, stores no pointer and allocates nothing.
+ *      it entered, stores no pointer and allocates nothing. What it held is looked at as it
+ *      stood then: an object wanted after the call is best held by a caller of the function
+ *      that enters, whose frame the compiler cannot rearrange meanwhile.
  *   U4 A G that opted in to preemption by signal neither allocates nor stores pointers while
  *      it has.
  */

@@ -52,13 +52,15 @@ gt_stack_same(const void *g, struct gt_stack_step first, const struct gt_stack_s
     uintptr_t top = (uintptr_t)g;
     if (first.depth != s->depth || first.pc != s->pc)
         return false;
-    const uintptr_t *at = (const uintptr_t *)(top - s->depth);
-    for (; --n > 0; at = (const uintptr_t *)at[0]) {
-        s++;
-        if (at[0] != top - s->depth || at[1] != s->pc)
+    const struct gt_stack_step *last = s + n - 1;
+    uintptr_t at = top - s->depth;
+    while (s != last) {
+        uintptr_t next = top - (++s)->depth;
+        if (((const uintptr_t *)at)[0] != next || ((const uintptr_t *)at)[1] != s->pc)
             return false;
+        at = next;
     }
-    return at[0] == 0 && at[1] == 0;
+    return (((const uintptr_t *)at)[0] | ((const uintptr_t *)at)[1]) == 0;
 }
 
 /* Takes the steps from `first` on. Their number, 0: more than n, or not such a stack. Not deeper

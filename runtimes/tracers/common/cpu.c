@@ -23,24 +23,31 @@ static void write_sample(const struct gt_profile_sample *s, void *arg)
     b->pos = (uint32_t)(at - b->data);
 }
 
-void gt_cpu_log_read(struct gt_cpu_log *l, uint64_t w, bool ended, struct gt_stack_tab *stacks,
+/* Lock held. */
+static void read_for(struct gt_cpu_log *l, uint64_t w, bool ended, struct gt_stack_tab *stacks,
                      const struct gt_table_out *out)
 {
     l->stacks = stacks;
     l->out = out;
     l->host->profile_read(l->host, w, ended, write_sample, l);
-    if (ended)
-        gt_table_push(out, &l->buf);
     l->out = NULL;
 }
 
-void gt_cpu_log_lock(struct gt_cpu_log *l)
+void gt_cpu_log_read(struct gt_cpu_log *l, uint64_t w, struct gt_stack_tab *stacks,
+                     const struct gt_table_out *out)
 {
-    l->host->sema_acquire(l->host, l->lock, -1);
+    read_for(l, w, false, stacks, out);
 }
 
-void gt_cpu_log_unlock(struct gt_cpu_log *l)
+void gt_cpu_log_end(struct gt_cpu_log *l, uint64_t w, uint64_t next, struct gt_stack_tab *stacks,
+                    const struct gt_table_out *out)
 {
+    if (!gt_cpu_log_on(l))
+        return;
+    l->host->sema_acquire(l->host, l->lock, -1);
+    read_for(l, w, true, stacks, out);
+    gt_table_push(out, &l->buf);
+    l->w = next;
     l->host->sema_release(l->host, l->lock);
 }
 
@@ -54,19 +61,23 @@ static void poller(void *lv)
         h->sema_acquire(h, l->wake, -1);
         if (gt_load_acquire(&l->stopping) != 0) /* pair: cpu-stopping */
             break;
-        l->poll(l->arg);
+        h->sema_acquire(h, l->lock, -1);
+        if (l->w != 0)
+            l->poll(l->arg, l->w);
+        h->sema_release(h, l->lock);
     }
     h->sema_release(h, l->gone);
 }
 
-int gt_cpu_log_start(struct gt_cpu_log *l, uint32_t hz, const gt_a64 *generation,
-                     void (*poll)(void *arg), void *arg)
+int gt_cpu_log_start(struct gt_cpu_log *l, uint32_t hz, const gt_a64 *generation, uint64_t first,
+                     void (*poll)(void *arg, uint64_t w), void *arg)
 {
     const struct gt_tracer_host *h = l->host;
     while (h->sema_acquire(h, l->wake, 0))
         ; /* I3 */
     l->poll = poll;
     l->arg = arg;
+    l->w = first; /* nobody else is there */
     l->lost = h->profile_lost(h);
     gt_store_relaxed(&l->stopping, 0u);
     int rc = h->profile_start(h, hz, generation);
@@ -129,6 +140,7 @@ void gt_cpu_log_forget(struct gt_cpu_log *l)
 {
     gt_store_relaxed(&l->on, 0u);
     l->buf = NULL;
+    l->w = 0;
     l->host->sema_reset(l->host, l->lock, 1);
     l->host->sema_reset(l->host, l->wake, 0);
     l->host->sema_reset(l->host, l->gone, 0);

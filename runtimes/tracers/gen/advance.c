@@ -269,7 +269,7 @@ void gen_advance(struct gen *t, bool stop)
         h->world_unlock(h);
         flush_ms(t, w);
         write_g_statuses(t, w);
-        gen_cpu_end(t, w);
+        gen_cpu_end(t, w, stop);
         gen_tables_end(t, w);
         if (stop)
             gt_cpu_log_stop(&t->cpu);

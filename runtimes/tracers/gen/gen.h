@@ -113,8 +113,8 @@ void gen_fail(struct gen *t, int error);
 void gen_write_sync(struct gen *t, uint64_t w);
 void gen_tables_begin(struct gen *t, uint64_t w);
 void gen_tables_end(struct gen *t, uint64_t w);
-void gen_cpu_poll(void *t); /* CPU samples of the generation that goes on */
-void gen_cpu_end(struct gen *t, uint64_t w); /* the rest of w's, which has ended and is fenced */
+void gen_cpu_poll(void *t, uint64_t w); /* CPU samples of w, which goes on */
+void gen_cpu_end(struct gen *t, uint64_t w, bool stop); /* the rest, w has ended and is fenced */
 uint64_t gen_stack_of(struct gen *t, struct gt_task *g, const struct gt_trace_g_view *v, uint64_t w);
 void gen_write_p_status(struct gen *t, struct gt_mach *m, uint64_t w, struct gt_proc *p,
                         enum gt_wire_pstatus s);

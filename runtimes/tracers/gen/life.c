@@ -119,7 +119,7 @@ static int start_held(struct gen *t, const struct gt_trace_options *o)
     if (rc != 0)
         h->sema_release(h, t->advancer_gone);
     if (rc == 0 && o->profile_hz != 0)
-        rc = gt_cpu_log_start(&t->cpu, o->profile_hz, t->generation, gen_cpu_poll, t);
+        rc = gt_cpu_log_start(&t->cpu, o->profile_hz, t->generation, first, gen_cpu_poll, t);
     switch_on(t, first);
     if (rc != 0)
         (void)finish(t);

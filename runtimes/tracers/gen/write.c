@@ -101,31 +101,28 @@ static inline __attribute__((always_inline)) struct gt_tbuf *room(struct gen *t,
     return b;
 }
 
-/* The buffer is not full and the clock is the CPU's. */
-static inline __attribute__((always_inline)) bool w_room(struct gen *t, struct gt_mach *mach, uint64_t w)
-{
-    const struct gt_tbuf *b = gen_m_of(mach)->buf[gt_gen_slot2(w)];
-    return b && gt_tbuf_left(b) >= GT_EV_MAX_BYTES && t->clock.shift != 0;
-}
+/* A place for an event: I3 of buf.h. */
+struct place {
+    struct gen_m *m;
+    struct gt_tbuf *b;
+    uint8_t *at;
+    uint64_t dt;
+};
 
-/* I3 of buf.h. */
-static inline __attribute__((always_inline)) uint8_t *put_at(struct gen_m *m, struct gt_tbuf *b,
-                                                             uint64_t now, uint64_t *dt)
+static inline __attribute__((always_inline)) struct place place_in(struct gen_m *m, struct gt_tbuf *b,
+                                                                   uint64_t now)
 {
-    if (__builtin_expect(now <= m->last, 0))
-        now = m->last + 1;
-    *dt = now - m->last;
+    uint64_t last = m->last;
+    if (__builtin_expect(now <= last, 0))
+        now = last + 1;
     m->last = now;
-    return b->data + b->pos;
+    return (struct place){m, b, b->data + b->pos, now - last};
 }
 
-static inline __attribute__((always_inline)) uint8_t *w_put(struct gen *t, struct gt_mach *mach,
-                                                            uint64_t w, uint64_t *dt)
+static inline __attribute__((always_inline)) void end_in(const struct place *p, const uint8_t *end)
 {
-    struct gen_m *m = gen_m_of(mach);
-    w_check(t, mach, w, 2, gt_section_inside(&mach->section, w),
-            "event outside of its M's section");
-    return put_at(m, m->buf[gt_gen_slot2(w)], gt_tclock_ticks(&t->clock), dt);
+    p->b->pos = (uint32_t)(end - p->b->data);
+    gt_store_relaxed(&p->m->events, gt_load_relaxed(&p->m->events) + 1);
 }
 
 static inline __attribute__((always_inline)) uint8_t *w_open(struct gen *t, struct gt_mach *mach,
@@ -134,17 +131,39 @@ static inline __attribute__((always_inline)) uint8_t *w_open(struct gen *t, stru
     struct gt_tbuf *b = room(t, mach, w);
     if (__builtin_expect(!b, 0))
         return NULL;
-    return put_at(gen_m_of(mach), b, gt_tclock_now(&t->clock), dt);
+    struct place p = place_in(gen_m_of(mach), b, gt_tclock_now(&t->clock));
+    *dt = p.dt;
+    return p.at;
 }
 
-static inline __attribute__((always_inline)) void w_close(struct gen *t, struct gt_mach *mach,
-                                                          uint64_t w, uint8_t *end)
+/* The buffer is there and not full, and the clock is the CPU's. */
+static inline __attribute__((always_inline)) bool w_room(struct gen *t, struct gt_mach *mach, uint64_t w)
+{
+    const struct gt_tbuf *b = gen_m_of(mach)->buf[gt_gen_slot2(w)];
+    return b && b->pos <= sizeof b->data - GT_EV_MAX_BYTES && t->clock.shift != 0;
+}
+
+static inline __attribute__((always_inline)) struct place w_place(struct gen *t, struct gt_mach *mach,
+                                                                  uint64_t w)
 {
     struct gen_m *m = gen_m_of(mach);
-    struct gt_tbuf *b = m->buf[gt_gen_slot2(w)];
+    w_check(t, mach, w, 2, gt_section_inside(&mach->section, w),
+            "event outside of its M's section");
+    return place_in(m, m->buf[gt_gen_slot2(w)], gt_tclock_ticks(&t->clock));
+}
+
+#define W_PUT(t_, m_, w_, ev_, ...)                                                                \
+    do {                                                                                           \
+        struct place w_pl_ = w_place(t_, m_, w_);                                                  \
+        end_in(&w_pl_, gt_put_##ev_(w_pl_.at, w_pl_.dt, ##__VA_ARGS__));                           \
+    } while (0)
+
+static inline void w_close(struct gen *t, struct gt_mach *mach, uint64_t w, const uint8_t *end)
+{
+    struct gen_m *m = gen_m_of(mach);
+    struct place p = {.m = m, .b = m->buf[gt_gen_slot2(w)]};
     (void)t;
-    b->pos = (uint32_t)(end - b->data);
-    gt_store_relaxed(&m->events, gt_load_relaxed(&m->events) + 1);
+    end_in(&p, end);
 }
 
 static inline struct gt_stack_cache *w_cache(struct gt_mach *m)
@@ -209,29 +228,17 @@ void gen_tables_begin(struct gen *t, uint64_t w)
     gt_string_tab_begin(w_strings(t, w), &out);
 }
 
-static void read_cpu(struct gen *t, uint64_t w, bool ended)
-{
-    struct gt_table_out out = table_out(t, w);
-    gt_cpu_log_read(&t->cpu, w, ended, w_stacks(t, w), &out);
-}
-
-void gen_cpu_poll(void *tv)
+void gen_cpu_poll(void *tv, uint64_t w)
 {
     struct gen *t = tv;
-    gt_cpu_log_lock(&t->cpu);
-    uint64_t w = gt_load_acquire(t->generation); /* pair: generation */
-    if (w != GT_GEN_OFF)
-        read_cpu(t, w, false);
-    gt_cpu_log_unlock(&t->cpu);
+    struct gt_table_out out = table_out(t, w);
+    gt_cpu_log_read(&t->cpu, w, w_stacks(t, w), &out);
 }
 
-void gen_cpu_end(struct gen *t, uint64_t w)
+void gen_cpu_end(struct gen *t, uint64_t w, bool stop)
 {
-    if (!gt_cpu_log_on(&t->cpu))
-        return;
-    gt_cpu_log_lock(&t->cpu);
-    read_cpu(t, w, true);
-    gt_cpu_log_unlock(&t->cpu);
+    struct gt_table_out out = table_out(t, w);
+    gt_cpu_log_end(&t->cpu, w, stop ? GT_GEN_OFF : gt_gen_next(w), w_stacks(t, w), &out);
 }
 
 void gen_tables_end(struct gen *t, uint64_t w)
