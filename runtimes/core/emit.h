@@ -6,12 +6,12 @@
  * tracer's acquire, or inline, on the M's own mark and the generation that the tracer
  * has stored (gauntlet/section.h, with its invariants). Both look at the hint first:
  *
- *   M                               starts a trace, world stopped       stops a trace
- *   hint: off, no section           hint := on, generation := n
- *                                                                       generation := 0
+ *   M                               starts, or stops, a trace
+ *                                   start: hint := on (world stopped), generation := n
+ *                                   stop: generation := 0
  *   hint: on (stale), mark := 1
- *   generation is 0: mark := 0                                          hint := off
- *   token off: nothing is written                                       waits for marks
+ *   generation is 0: mark := 0
+ *   token off: nothing is written   hint := off, waits for marks
  *
  * So the hint may be wrong either way, the generation decides.
  */

@@ -8,6 +8,8 @@
  *   gc_span.c    spans, caches, allocation    gc_pace.c     goal, trigger, assists
  *   gc_sweep.c   sweeping
  *   gc_worker.c  mark workers                 gc.c          the cycle and its phases
+ *   gc_assist.c  assists                      gc_sweeper.c  sweeping with its events, daemons
+ *   gc_stats.c   pauses, the snapshot         gc_state.h    what the cycle's files share
  *   gc_api.c     ops, options, statistics
  *
  * Non-moving, concurrent mark and sweep, as Go's: sweep termination (world stopped), mark,

@@ -25,13 +25,14 @@
 #include "tap.h"
 
 #if GT_TSAN
-enum { OBJECTS = 100000, ROUND = 200000, LIMIT_S = 600, CYCLES = 20, LIVE_KIB = 512 };
+enum { OBJECTS = 100000, ROUND = 200000, LIMIT_S = 600, CYCLES = 10, LIVE_KIB = 3072 };
 #elif GT_ASAN
-enum { OBJECTS = 1000000, ROUND = 2000000, LIMIT_S = 300, CYCLES = 50, LIVE_KIB = 2048 };
+enum { OBJECTS = 1000000, ROUND = 2000000, LIMIT_S = 300, CYCLES = 50, LIVE_KIB = 3072 };
 #else
 enum { OBJECTS = 10000000, ROUND = 20000000, LIMIT_S = 120, CYCLES = 200, LIVE_KIB = 8192 };
 #endif
 enum { MUTATORS = 8, DUMP_S = 5 };
+/* LIVE_KIB: more than half of the least goal that a heap has, 4 MiB. */
 #define S 1000000000ll
 
 /* ---- where to run it ------------------------------------------------------------------------ */
@@ -155,7 +156,7 @@ static void make_garbage(void *arg)
     gt_maker_init(&m, &gt_gmp, 1);
     while (gt_load_relaxed(&s->over) == 0 && m.rc == 0 && m.wrong == 0) {
         struct gt_link tree = gt_tree_new(&m, gt_rng_between(&rng, 1, 4), true);
-        struct gt_link blob = gt_blob_new(&m, gt_rng_below(&rng, 64));
+        struct gt_link blob = gt_blob_new(&m, gt_rng_below(&rng, 256));
         (void)gt_blob_look(&m, blob);
         (void)gt_tree_count(&m, tree);
     }
@@ -163,12 +164,8 @@ static void make_garbage(void *arg)
     gt_gmp.wg_done(s->wg);
 }
 
-/* The collector's promise: no more than twice what it found alive, and some spans in caches.
- * What it finds alive has in it what was made while it marked: up to 30 % of the way from
- * there to the goal in the pacer's worst case, so of what really lives it is at most
- * 2 / (1 - 0.3) times. */
+/* Twice what lives, and spans in the caches of Ps that are counted when they are taken. */
 #define SLACK (1u << 20)
-#define WORST 3.0
 
 static void look(struct steady *s, const struct gt_gc_stats *g, uint64_t marked)
 {
@@ -176,7 +173,7 @@ static void look(struct steady *s, const struct gt_gc_stats *g, uint64_t marked)
     s->looks++;
     s->worst = ratio > s->worst ? ratio : s->worst;
     s->beyond += g->heap_now > 2 * marked + SLACK;
-    s->beyond_live += ratio > WORST;
+    s->beyond_live += g->heap_now > 2 * s->live + SLACK;
 }
 
 static void watch(struct steady *s, struct gt_maker *m, const struct gt_link *live, uint32_t n)
@@ -243,7 +240,7 @@ static void test_steady(int32_t procs)
        (double)s.live / 1048576, procs);
     diag("  the heap was %.2f of the live bytes at most; %" PRIu64 " looks", s.worst, s.looks);
     is_int(s.beyond, 0, "never more than twice what the last cycle found alive");
-    is_int(s.beyond_live, 0, "never more than %.1f times what really lives", WORST);
+    is_int(s.beyond_live, 0, "never more than twice what really lives");
     ok(s.cycles >= CYCLES, "%" PRIu64 " cycles were seen", s.cycles);
 }
 

@@ -244,10 +244,13 @@ static void assist_that_waits(void *arg)
     R->wg_free(wg);
 }
 
+static gt_a64 swept; /* sweeps ended */
+
 static void sweeps(void *arg)
 {
     for (uint64_t i = 0; gt_load_relaxed(&quit) == 0; i++) {
         sweep(i % 512);
+        gt_add_relaxed(&swept, 1u);
         R->checkpoint();
     }
     (void)arg;
@@ -264,6 +267,8 @@ static void sweeps_at_the_edges(void *arg)
         expect(R->go(sweeps, NULL) == 0);
     for (int i = 0; i < 3; i++) {
         start(0, header);
+        for (uint64_t n = gt_load_relaxed(&swept); gt_load_relaxed(&swept) < n + 8;)
+            R->yield(); /* some from end to end */
         for (int k = 0; k < 4; k++)
             advance();
         stop();
