@@ -10,7 +10,7 @@
 #include "common/things.h"
 #include "gauntlet/atomic.h"
 
-enum { TREE_DEPTH = 8, BLOB_WORDS = 125, CYCLES_LEAST = 3, YIELD_EVERY = 128 };
+enum { TREE_DEPTH = 8, BLOB_WORDS = 125, CYCLES_LEAST = 10, YIELD_EVERY = 128 };
 /* About what a tree and its blobs take: nodes of 56 bytes, as many bytes in blobs. */
 #define UNIT_BYTES (2ull * 64 * 255)
 

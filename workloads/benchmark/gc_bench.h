@@ -17,7 +17,7 @@ struct gt_gc_bench {
     uint32_t busy;   /* Gs that compute; a checkpoint every 300 ns or so, a yield every 40 us */
     uint64_t heap;   /* bytes that live: half in small nodes, half without pointers */
     uint32_t cycles; /* wanted */
-    int64_t most_ns; /* of time for the cycles, but three at least; 0: as long as it takes */
+    int64_t most_ns; /* of time for the cycles, but ten cycles at least; 0: as long as it takes */
 };
 
 struct gt_gc_cycle { /* ns */

@@ -25,7 +25,7 @@ const (
 	treeDepth   = 8
 	blobBytes   = 1024
 	unitBytes   = 2 * 64 * 255
-	leastCycles = 3
+	leastCycles = 10
 	yieldEvery  = 128
 )
 
