@@ -17,7 +17,7 @@ elseif(GT_ARCH STREQUAL "arm64")
 endif()
 
 file(GLOB runtime_sources CONFIGURE_DEPENDS ${root}/runtimes/port/*.c ${root}/runtimes/core/*.c)
-file(GLOB switch_source CONFIGURE_DEPENDS ${root}/runtimes/core/switch_${GT_ARCH}.S)
+file(GLOB switch_source CONFIGURE_DEPENDS ${root}/runtimes/core/*_${GT_ARCH}.S)
 gt_def_sources(schedulers ${root}/runtimes/runtimes.def GT_SCHEDULER ${root}/runtimes/schedulers)
 gt_def_sources(tracers ${root}/runtimes/runtimes.def GT_TRACER ${root}/runtimes/tracers)
 gt_def_sources(peers ${root}/runtimes/runtimes.def GT_PEER ${root}/runtimes/peers)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # GT_TEST: labels=quick timeout=120
-# The stack switches of aarch64, cross-compiled and run under an emulator, once with landing pads.
+# The assembler of aarch64, cross-compiled and run under an emulator, once with landing pads: the stack switches, and
+# what keeps registers for the collector.
 set -euo pipefail
 
 root=${GT_SOURCE_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
@@ -24,24 +25,29 @@ cd "$root"
 
 flags=(-std=gnu17 -D_GNU_SOURCE= -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wconversion -Werror
   -DGT_ORACLE=0 -DGT_DEBUG=0 -DGT_FAULTS=0 -DGT_ASAN=0 -DGT_TSAN=0 -Iruntimes/include -Iruntimes -Itests)
-sources=(tests/unit/switch_test.c tests/tap.c runtimes/core/ctx.c runtimes/core/switch_aarch64.S runtimes/port/*.c)
+switches=(tests/unit/switch_test.c tests/tap.c runtimes/core/ctx.c runtimes/core/switch_aarch64.S runtimes/port/*.c)
+keeps=(tests/integration/keep_aarch64.c tests/tap.c runtimes/core/keep_aarch64.S)
 
 variants=(-O2 -O0 "-O2 -mbranch-protection=bti")
-echo "1..${#variants[@]}"
+echo "1..$((2 * ${#variants[@]}))"
 point=0 status=0
-for variant in "${variants[@]}"; do
+try() { # NAME OPTIONS SOURCE...
+  local name=$1 options verdict=ok
+  read -ra options <<<"$2"
   point=$((point + 1))
-  read -ra options <<<"$variant"
-  verdict=ok
-  if ! "$cc" "${flags[@]}" "${options[@]}" -static "${sources[@]}" -o "$dir/switch_test" >"$dir/log" 2>&1; then
+  if ! "$cc" "${flags[@]}" "${options[@]}" -static "${@:3}" -o "$dir/program" >"$dir/log" 2>&1; then
     verdict='not ok'
-  elif ! timeout 60 "$emulator" "$dir/switch_test" >"$dir/log" 2>&1; then
+  elif ! timeout 60 "$emulator" "$dir/program" >"$dir/log" 2>&1; then
     verdict='not ok'
   fi
   if [ "$verdict" != ok ]; then
     status=1
     sed 's/^/# /' "$dir/log" | grep -v '^# ok' | head -n 40
   fi
-  echo "$verdict $point - switch_test on aarch64, $variant"
+  echo "$verdict $point - $name on aarch64, $2"
+}
+for variant in "${variants[@]}"; do
+  try switch_test "$variant" "${switches[@]}"
+  try keep_aarch64 "$variant" "${keeps[@]}"
 done
 exit $status

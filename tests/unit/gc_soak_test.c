@@ -134,6 +134,33 @@ static void test_soak(uint64_t seed)
     ok(made >= OBJECTS, "%" PRIu64 " objects in all", made);
 }
 
+/* ---- would it be noticed? ------------------------------------------------------------------- */
+enum { TWIN_ROUNDS = 50, TWIN_OBJECTS = 200000 };
+
+static void store_without_barrier(void *slot, void *value)
+{
+    *(void *volatile *)slot = value;
+}
+
+/* The same with a broken barrier: objects are freed that somebody holds. */
+static void test_twin(uint64_t seed)
+{
+    struct gt_runtime_ops ops = gt_gmp;
+    ops.gc_store = store_without_barrier;
+    for (uint32_t i = 0; i < TWIN_ROUNDS; i++) {
+        struct gt_workload_cell c = cell_at(0, TWIN_OBJECTS, seed + i);
+        struct gt_cell_outcome o = {0};
+        char why[256];
+        c.ops = &ops;
+        c.deadline_ns = 20 * S;
+        if (!run_cell(&c, &o, why, sizeof why)) {
+            pass("without the barrier it is noticed, in round %u: %s", i + 1, why);
+            return;
+        }
+    }
+    fail("without the barrier it is noticed: %d rounds of %d objects", TWIN_ROUNDS, TWIN_OBJECTS);
+}
+
 /* ---- the heap stays small -------------------------------------------------------------------- */
 enum { LIVE_DEPTH = 10, MAKERS = 4, LIVE_MOST = 256 };
 
@@ -315,6 +342,10 @@ int main(void)
         return done_testing();
     }
     test_soak(seed);
+    if (GT_TSAN)
+        skip(1, "without the barrier the sanitizer would notice first");
+    else
+        test_twin(seed);
     test_steady(2);
     test_steady(8);
     return done_testing();
