@@ -90,7 +90,7 @@ struct gt_link gt_blob_new(struct gt_maker *m, uint32_t words)
     struct gt_link l = make_thing(m, GT_THING_HEAD + words * sizeof(uint64_t), NULL, GT_THING_BLOB,
                                   words);
     for (uint32_t i = 0; l.p && i < words; i++)
-        l.p->words[i] = gt_rng_mix(l.id + i);
+        gt_thing_words(l.p)[i] = gt_rng_mix(l.id + i);
     return l;
 }
 
@@ -130,9 +130,9 @@ bool gt_blob_look(struct gt_maker *m, struct gt_link l)
     if (!gt_thing_look(m, l))
         return false;
     for (uint32_t i = 0; l.p && i < l.p->n; i++)
-        if (l.p->words[i] != gt_rng_mix(l.id + i)) {
-            note_wrong(m, "a word of an object", &l.p->words[i], gt_rng_mix(l.id + i),
-                       l.p->words[i]);
+        if (gt_thing_words(l.p)[i] != gt_rng_mix(l.id + i)) {
+            note_wrong(m, "a word of an object", gt_thing_words(l.p) + i, gt_rng_mix(l.id + i),
+                       gt_thing_words(l.p)[i]);
             return false;
         }
     return true;

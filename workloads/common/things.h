@@ -30,11 +30,12 @@ struct gt_thing {
     uint64_t id;
     uint64_t canary; /* of identity, address, kind and n */
     uint32_t kind, n;
-    union {
-        struct gt_link links[1]; /* n of them */
-        uint64_t words[1];
-    };
+    struct gt_link links[]; /* or words: gt_thing_words */
 };
+static inline uint64_t *gt_thing_words(struct gt_thing *t)
+{
+    return (uint64_t *)(void *)t->links;
+}
 
 #define GT_THING_HEAD offsetof(struct gt_thing, links)
 enum { GT_THING_LINKS_MAX = 8 }; /* of a node: 1, 2, 4 or 8 */
