@@ -28,6 +28,8 @@
 enum { OBJECTS = 100000, ROUND = 200000, LIMIT_S = 600, CYCLES = 10, LIVE_KIB = 3072 };
 #elif GT_ASAN
 enum { OBJECTS = 1000000, ROUND = 2000000, LIMIT_S = 300, CYCLES = 50, LIVE_KIB = 3072 };
+#elif GT_DEBUG || !GT_ORACLE /* the ten million are the release build's with the oracle */
+enum { OBJECTS = 2000000, ROUND = 20000000, LIMIT_S = 120, CYCLES = 200, LIVE_KIB = 8192 };
 #else
 enum { OBJECTS = 10000000, ROUND = 20000000, LIMIT_S = 120, CYCLES = 200, LIVE_KIB = 8192 };
 #endif

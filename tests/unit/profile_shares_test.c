@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GT_TEST: workloads labels=full timeout=300 serial */
+/* GT_TEST: workloads labels=full timeout=600 serial */
 /*
  * CPU samples land where the CPU time went: the workload `profile` burns it in three functions in
  * known shares, and the samples of its trace must show these shares within five points,
