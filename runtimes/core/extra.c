@@ -143,6 +143,7 @@ static void prepare(struct gt_m *m, struct call *c)
     g->t.id = gt_add_relaxed(&rt->goid_block, 1u) + 1;
     g->fn = c->fn;
     *gt_g_arg(g) = c->arg;
+    *gt_g_arg2(g) = NULL; /* of its life before */
     g->created_by = 0;
     g->flags = GT_GF_EXTRA;
     g->lockedm = m;

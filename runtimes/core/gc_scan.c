@@ -98,12 +98,25 @@ static size_t scan_from(struct gt_m *m, struct gt_g *g, uintptr_t sp)
     return hi - lo;
 }
 
+/*
+ * What a parked send or receive was given is known to its waiter alone: the frames below may
+ * have forgotten it, and whoever wakes the G reads or writes it there. A select's stands in its
+ * caller's table of cases.
+ */
+static void scan_elem(struct gt_m *m, const struct gt_g *g)
+{
+    uint32_t why = gt_load_relaxed(&g->t.wait_reason);
+    if (gt_g_status(g) == GT_G_WAITING && (why == GT_WAIT_CHAN_SEND || why == GT_WAIT_CHAN_RECV))
+        gt_gc_shade(m, (uintptr_t)g->waiter.elem);
+}
+
 static size_t scan_suspended(struct gt_m *m, struct gt_g *g)
 {
     uintptr_t sp = (uintptr_t)g->ctx.sp - RED_ZONE;
     if (sp < (uintptr_t)g->stack.lo)
         sp = (uintptr_t)g->stack.lo;
     gt_gc_shade(m, (uintptr_t)g->ctx.fp);
+    scan_elem(m, g);
     if (g->flags & GT_GF_IN_HANDLER)
         scan_words(m, g->sig_lo, g->sig_hi);
     return scan_from(m, g, sp);

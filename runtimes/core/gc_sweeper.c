@@ -83,7 +83,8 @@ void gt_gc_sweep_events(struct gt_m *m, bool begin, uint64_t swept, uint64_t fre
     gt_trace_sweep_end(m);
 }
 
-/* Proportion: spans swept keep up with bytes taken. */
+/* Proportion: spans swept keep up with bytes taken. Who is asked for its P owes the rest: one large
+ * object may owe the whole heap. */
 void gt_gc_sweep_share(struct gt_m *m)
 {
     struct gt_gc *gc = m->rt->gc;
@@ -91,7 +92,8 @@ void gt_gc_sweep_share(struct gt_m *m)
     while (!gt_heap_swept(gc->heap)) {
         int64_t taken = gt_load_relaxed(&p->live) - gt_load_relaxed(&p->sweep_from);
         int64_t want = (taken >> 8) * gt_load_relaxed(&p->sweep_ratio) >> 8;
-        if (gt_load_relaxed(&p->swept_pages) >= want || sweep_batch(m, BATCH) == 0)
+        if (gt_load_relaxed(&p->swept_pages) >= want || gt_gc_asked(m) ||
+            sweep_batch(m, BATCH) == 0)
             return;
     }
 }

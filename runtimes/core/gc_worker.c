@@ -113,8 +113,8 @@ static void stretch(struct gt_m *m, uint32_t mode)
     bool (*until)(struct gt_m *) = mode == GT_GC_WORKER_DEDICATED ? asked_to_stop : gt_gc_asked;
     int64_t began = gt_nanotime();
     bool empty = false;
-    gt_gc_enlist(rt); /* there may be enough for another */
     while (gt_gc_marking(rt)) {
+        gt_gc_enlist(rt); /* what is found meanwhile may be enough for another */
         int64_t n = gt_gc_mark_some(m, until, BUDGET, &empty);
         gt_gc_pay(rt, n);
         gt_gc_pace_revise(gc);
@@ -149,6 +149,7 @@ bool gt_gc_idle_work(struct gt_runtime *rt)
 void gt_gc_enlist(struct gt_runtime *rt)
 {
     struct gt_m *m = gt_pin();
+    gt_fence_light(rt); /* pair: asym */ /* I8 of core.h */
     if (gt_load_relaxed(&rt->idle_ps) != 0 && gt_gc_idle_work(rt))
         gt_wake(rt);
     gt_unpin(m);

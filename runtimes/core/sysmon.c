@@ -127,8 +127,18 @@ static bool retake(struct gt_m *m, int64_t now)
     return did;
 }
 
-/* While found Gs are in sysmon's hands, neither waiting for a file nor queued, the rest
- * may look like a deadlock. */
+/*
+ * While found Gs are in sysmon's hands, neither waiting nor queued, the rest may look like a
+ * deadlock.
+ *
+ *      sysmon                              the last M
+ *      takes the collector's G: a cycle
+ *      is due
+ *                                          marks the last object of another cycle: pokes, the
+ *                                          collector does not sleep; goes idle. All others wait
+ *                                          for the end of that cycle: a deadlock?
+ *      readies the collector's G
+ */
 static void polls(struct gt_runtime *rt, bool on)
 {
     gt_lock(&rt->sched_lock);
@@ -174,9 +184,22 @@ static void ring(struct gt_runtime *rt, int64_t now)
     for (size_t i = 0; i < ALARMS; i++) {
         gt_ai64 *when = &rt->alarm[i].at;
         int64_t at = gt_load_acquire(when); /* pair: alarm */
-        if (at != 0 && at <= now && gt_cas_acq_rel(when, &at, 0)) /* pair: alarm */
-            gt_sema_release(gt_load_relaxed(&rt->alarm[i].sema));
+        if (at == 0 || at > now || !gt_cas_acq_rel(when, &at, 0)) /* pair: alarm */
+            continue;
+        polls(rt, true);
+        gt_sema_release(gt_load_relaxed(&rt->alarm[i].sema));
+        polls(rt, false);
     }
+}
+
+static void collector_due(struct gt_runtime *rt, int64_t now)
+{
+    int64_t due = gt_gc_due(rt);
+    if (due == 0 || now < due)
+        return;
+    polls(rt, true);
+    gt_gc_tick(rt, now);
+    polls(rt, false);
 }
 
 static int64_t next_alarm(struct gt_runtime *rt)
@@ -261,7 +284,7 @@ static void round_of(struct gt_m *m, uint32_t *idle)
     poll_if_nobody_does(m, now);
     start_what_was_missed(rt, now);
     ring(rt, now);
-    gt_gc_tick(rt, now);
+    collector_due(rt, now);
     *idle = retake(m, now) ? 0 : *idle + 1;
     gt_unlock(&rt->sysmon_lock);
 }

@@ -5,7 +5,11 @@
  * Rules for who uses collected objects:
  *   U1 Every store of a pointer to an object into an object, a registered root or a channel's
  *      element in place goes through gc_store, the first one into a fresh object too; so
- *      does one into a variable on another G's stack. Loads are plain.
+ *      does one into a variable on another G's stack. What a channel operation writes is no
+ *      such store: the element lies on the caller's stack. Loads are plain, but what is
+ *      loaded from a variable on another G's stack is put into the loader's own by gc_store,
+ *      before its next call: the owner may forget it before its stack is looked at, and the
+ *      loader's has been.
  *   U2 What keeps an object alive: the stack and registers of a G (looked at conservatively;
  *      a pointer into an object's inside or to its first byte counts), the pointer words of
  *      live objects, registered roots, elements inside channels' buffers, the argument of a G
