@@ -164,5 +164,6 @@ const struct gt_workload_ops gt_workload_profile = {
     .unit = "100 us of CPU time",
     .checks = "the shares are 50, 30 and 20 % by the threads' CPU clocks",
     .quick_n = 3000,
+    .op_ns = SLICE_NS,
     .run = run,
 };

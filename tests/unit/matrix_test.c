@@ -85,6 +85,11 @@ static void name_cell(const struct gt_workload_cell *c, char *buf)
              c->config.syscalls == GT_SYSCALLS_STATUS ? "status" : "scanbit", c->config.procs);
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* The i-th cell of a pass; false past the end. Ps innermost. */
 static bool cell_at(const struct matrix *m, size_t i, struct gt_workload_cell *c)
 {
@@ -102,6 +107,8 @@ static bool cell_at(const struct matrix *m, size_t i, struct gt_workload_cell *c
     c->config.tracer = (const void *)gt_plugin_builtin(GT_MAGIC_TRACER, 0);
     c->config.seed = m->seed;
     c->workload = gt_workload_at(i / n_schedulers);
+    if (c->workload && c->workload->op_ns > 0) /* more of them show nothing more */
+        c->n = least(c->n, (uint64_t)(S / 2 / c->workload->op_ns));
     return c->workload != NULL;
 }
 

@@ -35,6 +35,7 @@ struct gt_workload_ops {
     uint64_t needs;             /* GT_RT_* flags of the runtime */
     uint64_t quick_n;           /* operations for a quick run */
     int32_t min_procs;          /* 0: any */
+    int32_t op_ns;              /* CPU time that an operation is by definition; 0: as it goes */
     /* Runs on the first G. May leave nothing running. Return: 0 or negative errno;
      * a wrong result is not an errno but result->ok == false. */
     int (*run)(const struct gt_workload_params *p, struct gt_workload_result *r);
