@@ -384,10 +384,12 @@ static void thread_calls_in_as_it_starts(void *arg)
 /* ---- sections ----------------------------------------------------------------------------------- */
 /* A section inside a section belongs to the generation of the first, though the next has
  * begun; and that one's end waits for the outermost. */
-static gt_a32 advanced;
+static gt_a32 held, advanced;
 static void advances(void *arg)
 {
     struct gt_runtime *rt = arg;
+    while (gt_load_acquire(&held) == 0) /* pair: test-held */
+        R->yield();
     expect(rt->tracer->advance(rt->tracer_state) == 0);
     gt_store_release(&advanced, 1u); /* pair: test-advanced */
 }
@@ -397,10 +399,12 @@ static void nested_over_a_switch(void *arg)
     struct gt_runtime *rt = arg;
     start(-1, 0);
     gt_store_relaxed(&advanced, 0u);
+    gt_store_relaxed(&held, 0u);
     expect(R->go(advances, rt) == 0);
     R->syscall_enter(); /* an M with a P would have to let the advance in first */
     struct gt_m *m = gt_tls_m();
     gt_tok outer = gt_trace_acquire(m);
+    gt_store_release(&held, 1u); /* pair: test-held */
     while (gt_load_relaxed(&rt->generation) == outer.v)
         usleep(100);
     gt_tok inner = gt_trace_acquire(m);
