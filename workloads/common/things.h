@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "gauntlet/atomic.h"
 #include "gauntlet/runtime.h"
 
 struct gt_thing;
@@ -64,12 +63,11 @@ static inline struct gt_link *gt_link_at(struct gt_thing *t, uint32_t i)
 {
     return t->kind == GT_THING_ARRAY ? (struct gt_link *)t->links[0].p + i : &t->links[i];
 }
-typedef gt_a64 __attribute__((may_alias)) gt_word;
 /* Stores a link where the collector looks: in a thing or a registered root. */
 static inline void gt_link_put(const struct gt_maker *m, struct gt_link *slot, struct gt_link l)
 {
     m->ops->gc_store(&slot->p, l.p);
-    gt_store_relaxed((gt_word *)&slot->id, l.id); /* a root area's words are all looked at */
+    m->ops->gc_store(&slot->id, (void *)(uintptr_t)l.id); /* in a root area all words are read */
 }
 
 /* Is it who it must be? An empty link is. False, counted: nothing in it may be used. */

@@ -10,7 +10,7 @@
  *      loaded from a variable on another G's stack is put into the loader's own by gc_store,
  *      before its next call: the owner may forget it before its stack is looked at, and the
  *      loader's has been.
- *      In a root area the collector reads every word: others than pointers are stored atomically.
+ *      In a root area the collector reads every word: there others are stored by it too.
  *   U2 What keeps an object alive: the stack and registers of a G (looked at conservatively;
  *      a pointer into an object's inside or to its first byte counts), the pointer words of
  *      live objects, registered roots, elements inside channels' buffers, the argument of a G
