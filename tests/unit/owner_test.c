@@ -79,10 +79,17 @@ static void parks(void *arg)
     gt_store_release(&parked, NULL); /* pair: test-parked */
 }
 
+/* Waiting, and whoever readies it may: a G is Waiting for a moment before its permit says so (2),
+ * and goes on if that had been given. */
+static bool stands(struct gt_g *g)
+{
+    return gt_load_acquire(&g->permit) == 2 && gt_g_status(g) == GT_G_WAITING; /* pair: permit */
+}
+
 static struct gt_g *parked_g(void)
 {
     struct gt_g *g;
-    while ((g = gt_load_acquire(&parked)) == NULL || gt_g_status(g) != GT_G_WAITING) /* pair: test-parked */
+    while ((g = gt_load_acquire(&parked)) == NULL || !stands(g)) /* pair: test-parked */
         R->yield();
     return g;
 }
@@ -103,11 +110,12 @@ static void anothers(struct gt_g *g)
 static void unparked(struct gt_g *g)
 {
     struct gt_m *m = gt_pin();
+    expect(gt_swap_acquire(&g->permit, 0u) == 2); /* pair: permit */ /* as ready() does */
     gt_g_change(m, g, gt_tok_none(), GT_G_WAITING, GT_G_RUNNABLE);
     expect(taking(g) == checks);
     gt_enqueue(m, g, GT_ENQ_NEXT);
     gt_unpin(m);
-    while (gt_g_status(g) != GT_G_WAITING)
+    while (!stands(g))
         R->yield();
 }
 
