@@ -4,9 +4,10 @@
  *
  *   gc_sizes.c   size classes                 gc_work.c     buffers of grey objects
  *   gc_pages.c   memory in pages              gc_mark.c     objects, barrier, drain
- *   gc_heap.c    the heap as a whole, lookup  gc_roots.c    stacks, roots, channels
- *   gc_span.c    spans, caches, allocation    gc_pace.c     goal, trigger, assists
- *   gc_sweep.c   sweeping
+ *   gc_heap.c    the heap as a whole, lookup  gc_roots.c    root jobs: Gs, areas, channels
+ *   gc_span.c    spans, caches, allocation    gc_pace.c     goal, trigger, price
+ *   gc_sweep.c   sweeping                     gc_scan.c     the stack of one G, whatever it does
+ *   gc_stack.c   shrinking stacks, poison     gc_trace.c    events, ranges that are open
  *   gc_worker.c  mark workers                 gc.c          the cycle and its phases
  *   gc_assist.c  assists                      gc_sweeper.c  sweeping with its events, daemons
  *   gc_stats.c   pauses, the snapshot         gc_state.h    what the cycle's files share
@@ -169,7 +170,7 @@ void gt_heap_each(const struct gt_heap *h, bool (*fn)(struct gt_obj o, void *arg
  * span in use is to be swept. Called at mark termination. O(1) in the size of the heap. */
 void gt_heap_sweep_begin(struct gt_heap *h);
 /* Sweeps one span; its pages, SIZE_MAX when none is left. Any M with a P, pinned. Emits no
- * event: who calls does (gt_gc_sweep_some). Adds to *swept_bytes, *freed_bytes. */
+ * event: who calls does (gc_sweeper.c). Adds to *swept_bytes, *freed_bytes. */
 size_t gt_heap_sweep_one(struct gt_heap *h, uint64_t *swept_bytes, uint64_t *freed_bytes);
 bool gt_heap_swept(const struct gt_heap *h); /* all of them, none in the middle */
 /* Marking was given up (a run ended in the middle of it): all marks are cleared, nothing is
@@ -225,7 +226,7 @@ struct gt_gc_p {
     uint64_t born;      /* of them, born black in this cycle */
     uint64_t stacks, stack_bytes; /* scanned, not yet counted in */
     struct gt_g *worker; /* its mark worker, parked when not at work */
-    /* Sweeping between events: see gt_gc_sweep_some. The tracer's status of a P says so. */
+    /* Sweeping between events: see gc_trace.c. The tracer's status of a P says so. */
     bool in_sweep;
     uint64_t swept, reclaimed;
     int64_t fraction_ns; /* fractional worker: time used in this cycle */

@@ -18,7 +18,7 @@
  * Where the G runs on below gc_sp:
  *
  *   S1 gc_sp and gc_regs are taken at the entry of gt_syscall_enter, _enter_blocking and
- *      gt_g_pretend_wait, before a register changes (switch_<arch>.S), and before the status.
+ *      gt_g_pretend_wait, before a register changes (keep_<arch>.S), and before the status.
  *   S2 What is above gc_sp stands still until the G is Running again: those are the frames of
  *      functions that wait for their callee to return, and the frame of the function that
  *      called, which must not return, and so not give back what it saved for its own callers,

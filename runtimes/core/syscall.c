@@ -100,7 +100,7 @@ static GT_NOINLINE void enter_meets_stop(struct gt_m *m, struct gt_p *p)
     gt_unlock(&rt->sched_lock);
 }
 
-/* gt_syscall_enter and _enter_blocking begin in switch_<arch>.S, which takes gc_sp and gc_regs
+/* gt_syscall_enter and _enter_blocking begin in keep_<arch>.S, which takes gc_sp and gc_regs
  * (S1 of gc_scan.c) and goes on here as if it had not been there. */
 void gt_syscall_enter_kept(void)
 {

@@ -39,7 +39,7 @@ void gt_world_unlock(struct gt_runtime *rt)
 }
 
 /* ---- waiting-but-running ------------------------------------------------------------ */
-/* gt_g_pretend_wait, which switch_<arch>.S begins: it takes gc_sp and gc_regs first. */
+/* gt_g_pretend_wait, which keep_<arch>.S begins: it takes gc_sp and gc_regs first. */
 __attribute__((visibility("hidden"))) void gt_g_pretend_wait_kept(struct gt_m *m,
                                                                   enum gt_wait_reason why);
 void gt_g_pretend_wait_kept(struct gt_m *m, enum gt_wait_reason why)
