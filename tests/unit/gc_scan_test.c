@@ -31,6 +31,13 @@ static void is_ready(struct holder *h)
 }
 
 /* What lies below the caller's frame, and in registers, is another's now. */
+/* Its frame, where the object's address then stands, is gone when it returns: trash() wipes it.
+ * Inlined, the address would stay in a slot of the caller's that the next look does not write. */
+static GT_NOINLINE bool marked(hidden_t h)
+{
+    return hand_marked(h);
+}
+
 static GT_NOINLINE void trash(void)
 {
     volatile char junk[6000];
@@ -355,7 +362,7 @@ static void kept_while_held(struct holder *h, bool phased, const char *what, con
     hand_drain_some(NULL, -1);
     gt_add_relaxed(&cycles, 1u);
     hand_drain();
-    bool kept = hand_marked(h->object);
+    bool kept = marked(h->object);
     if (!kept)
         fprintf(stderr, "# %s: lost what was held in %s\n", what, where);
     expect(kept);
@@ -370,19 +377,17 @@ static void dropped_after(struct holder *h)
     begin_marking();
     hand_drain();
     ended++;
-    in_vain += hand_marked(h->object);
+    in_vain += marked(h->object);
     expect(h->back == h->object);
     end_marking();
 }
 
-/* What the scenes show of holders they show only if the next cycle does not keep it anyway. Not
- * looked at where the compiler leaves copies of everything in frames that live on. */
+/* What the scenes show of holders they show only if the next cycle does not keep it anyway. */
 static void mostly_dropped(void)
 {
-    bool copies = GT_DEBUG || GT_ASAN;
-    if (!copies && in_vain * 4 > ended)
+    if (in_vain * 4 > ended)
         fprintf(stderr, "# of %u objects %u were kept in vain\n", ended, in_vain);
-    expect(copies || in_vain * 4 <= ended);
+    expect(in_vain * 4 <= ended);
     ended = in_vain = 0;
 }
 
