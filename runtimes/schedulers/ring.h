@@ -50,7 +50,7 @@ struct ring {
     /* Written by: the owner. Read by: thieves (tail). */
     gt_a64 tail RING_ALIGNED;
     uint64_t head_seen; /* a value that head had: head >= head_seen */
-    uint32_t tick;      /* picks since the shared queue was looked at */
+    uint32_t tick;      /* picks, not of next, since the shared queue was looked at */
     uint32_t rotor;     /* a scheduler's own */
     struct ring_stats stats;
     /* Written by: the owner and thieves. */
@@ -363,10 +363,20 @@ static inline struct gt_task *ring_pick_local(struct ring *r, uint32_t *flags)
     return g;
 }
 
-/* Is it this P's turn to look at the shared queue first? */
+/*
+ * Is it this P's turn to look at the shared queue first? Picks of next are not counted, and
+ * none of them is a turn: a chain of inherited picks is one slice, which the core ends after
+ * so many. Broken by a G of the shared queue it would get a new one each time, and the ring
+ * behind it none:
+ *
+ *      next        G1, G2, G1, ... make each other ready for ever
+ *      every 61st  a G of the shared queue, where there is always one: the chain's count
+ *                  begins anew
+ *      ring        waits for ever
+ */
 static inline bool ring_shared_turn(struct ring *r)
 {
-    if (++r->tick < RING_SHARED_EVERY)
+    if (gt_load_relaxed(&r->next) || ++r->tick < RING_SHARED_EVERY)
         return false;
     r->tick = 0;
     return true;

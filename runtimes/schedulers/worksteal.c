@@ -7,7 +7,8 @@
  *   I6 A G made ready by the running G goes to next and inherits its time slice; what
  *      was there goes behind the ring. A yield goes behind the ring, a preempted G to
  *      the shared queue.
- *   I7 Every 61st pick of a P looks at the shared queue first.
+ *   I7 Every 61st pick of a P, chains of inherited ones as one, looks at the shared queue
+ *      first.
  * Locked atomics: enqueue 0 (next occupied: 1; preempted or a full ring: the lock,
  * one CAS, once per 129 Gs for the latter), pick 1. No op but the shared queue's lock
  * ever waits for another M.

@@ -260,11 +260,23 @@ out:
 /* ---- fairness ------------------------------------------------------------------------------------ */
 /*
  * k Gs on one P, always runnable. The core lets a chain of inherited picks last one slice
- * (INHERIT_MAX picks here); so a chain counts as one pick, and at its end the running G is
- * preempted.
+ * (INHERIT_MAX picks; LONG_MAX are more than lie between two looks at a shared queue); so a
+ * chain counts as one pick, and at its end the running G is preempted. A policy that breaks
+ * chains gives them a new slice each time: with a pair that never rests and work that always
+ * comes from without (FAIR_LONG), a G behind the pair may then wait for ever.
  */
 #define INHERIT_MAX 16u
-enum { FAIR_LOCAL, FAIR_YIELD, FAIR_PREEMPTED, FAIR_MIXED, FAIR_GLOBAL, FAIR_PAIR, FAIR_MODES };
+#define LONG_MAX 256u
+enum {
+    FAIR_LOCAL,
+    FAIR_YIELD,
+    FAIR_PREEMPTED,
+    FAIR_MIXED,
+    FAIR_GLOBAL,
+    FAIR_PAIR,
+    FAIR_LONG,
+    FAIR_MODES
+};
 
 struct fair {
     struct mock *m;
@@ -279,23 +291,29 @@ static void fair_put(struct fair *f, struct mock_g *g, enum gt_enqueue_kind kind
     mock_put(f->m, p, g, kind);
 }
 
-/* G runs, then is queued again. The pair 0 and 1 hands the slice to and fro. */
+/* G is one of the pair 0 and 1, which hands the slice to and fro. */
+static void fair_run_pair(struct fair *f, struct mock_g *g, uint32_t id, uint64_t r)
+{
+    struct mock_g *other = &f->m->g[id ^ 1u];
+    bool over = f->chain >= (f->mode == FAIR_LONG ? LONG_MAX : INHERIT_MAX);
+    bool parked = gt_load_relaxed(&other->state) == MOCK_HELD;
+    if (parked && (!over || r % 2))
+        fair_put(f, other, GT_ENQ_NEXT, 0);
+    else if (parked || r % 2) /* if g parked too, nobody would wake it */
+        over = true;
+    if (over) /* else g parks until the other makes it ready */
+        fair_put(f, g, GT_ENQ_PREEMPTED, 0);
+}
+
+/* G runs, then is queued again. */
 static void fair_run(struct fair *f, struct mock_g *g)
 {
     static const enum gt_enqueue_kind by_mode[] = {GT_ENQ_LOCAL, GT_ENQ_YIELD, GT_ENQ_PREEMPTED};
     uint32_t id = (uint32_t)(g - f->m->g);
     uint64_t r = mock_random(&f->m->random[MOCK_PS]);
-    struct mock_g *other = &f->m->g[id ^ 1u];
-    if (f->mode == FAIR_PAIR && id < 2 && f->k > 1) {
-        bool over = f->chain >= INHERIT_MAX;
-        bool parked = gt_load_relaxed(&other->state) == MOCK_HELD;
-        if (parked && (!over || r % 2))
-            fair_put(f, other, GT_ENQ_NEXT, 0);
-        else if (parked || r % 2) /* if g parked too, nobody would wake it */
-            over = true;
-        if (over) /* else g parks until the other makes it ready */
-            fair_put(f, g, GT_ENQ_PREEMPTED, 0);
-    } else if (f->mode == FAIR_GLOBAL) {
+    if (f->mode >= FAIR_PAIR && id < 2 && f->k > 1) {
+        fair_run_pair(f, g, id, r);
+    } else if (f->mode == FAIR_GLOBAL || (f->mode == FAIR_LONG && id % 2)) {
         fair_put(f, g, GT_ENQ_GLOBAL, -1);
     } else if (f->mode <= FAIR_PREEMPTED) {
         fair_put(f, g, by_mode[f->mode], 0);

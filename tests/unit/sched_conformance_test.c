@@ -115,6 +115,7 @@ static void test_twins(void)
     TWIN("half a drain", ws, drain, twin_half_drain, "procs", "lost");
     TWIN("turns batches round", ws, enqueue_batch, twin_turns_batch, "batch_order", "order");
     TWIN("yields to nobody", ws, enqueue, twin_yield_next, "yield", "yield");
+    TWIN("breaks chains", ws, pick, twin_breaks_chains, "fairness", "fairness");
     TWIN("no distances", numa, init, twin_flat_init, "steal_order", "order");
     TWIN("counts wrongly", ws, stats, twin_counts, "churn", "stats");
     struct gt_scheduler_ops lifo = twin_make(global);

@@ -80,6 +80,16 @@ static struct gt_task *twin_lifo_pick(void *s, struct gt_proc *p, enum gt_pick_f
     return gt_tasks_pop(&twin_stack);
 }
 
+/* Every 61st pick begins a new slice, also in the middle of a chain. */
+static struct gt_task *twin_breaks_chains(void *s, struct gt_proc *p, enum gt_pick_from from,
+                                          uint32_t *flags)
+{
+    struct gt_task *g = twin_of->pick(s, p, from, flags);
+    if (twin_every(61))
+        *flags = 0;
+    return g;
+}
+
 /* Drains what a dying P has and forgets half of it. */
 static void twin_half_drain(void *s, struct gt_proc *p, struct gt_tasks *out)
 {
