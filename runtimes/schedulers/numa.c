@@ -6,9 +6,9 @@
  *   I6 As worksteal's: made ready by the running G -> next; yield -> behind the ring;
  *      preempted -> the shared queue of the P's node. A G without a P goes to the queue
  *      of the node of its stack.
- *   I7 Every 61st pick, chains of inherited ones as one, looks at the shared queue of the own
- *      node first. A node without
- *      a live P has no queue (N1), so every queue has Ps that do.
+ *   I7 Every 61st pick, chains of inherited ones as one, looks at the shared queue of the
+ *      own node first. A node without a live P has no queue (N1), so every queue has Ps
+ *      that do.
  *   I8 A thief visits nodes by distance: all of a nearer node, its rings and its shared
  *      queue, before any of a farther one; and all rings before any next slot.
  * Locked atomics per call and fairness: as worksteal.

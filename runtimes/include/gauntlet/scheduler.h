@@ -16,7 +16,8 @@
  *   S4 enqueue publishes the G with release; pick takes it with acquire: what its
  *      last M did is visible to its next.
  *   S5 Fairness: with k Gs runnable and constant, none waits for more than
- *      `fairness(k)` picks on one P.
+ *      `fairness(k)` picks on one P. A chain of picks with GT_PICK_INHERIT is one: the
+ *      core ends it after so many. A policy does not break it, or it gets a new slice.
  */
 #pragma once
 #include "gauntlet/objects.h"
