@@ -25,6 +25,7 @@ extern "C" {
 #define GT_MAGIC_WORKLOAD 0x4754574bu  /* "GTWK" */
 #define GT_MAGIC_RUNTIME 0x47545254u   /* "GTRT" */
 #define GT_MAGIC_HOST 0x4754484fu      /* "GTHO" */
+#define GT_MAGIC_STRESS 0x47545354u    /* "GTST" */
 
 /* The port a plugin was built for: one built for another is refused. */
 #ifndef GT_PLUGIN_PORT

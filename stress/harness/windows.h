@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Vacuity counters: how often each dangerous window was really entered, from the journal.
+ *
+ * Thread-safety: none; one round at a time.
+ */
+#pragma once
+#include "gauntlet/journal.h"
+
+enum gt_window {
+#define GT_WINDOW(sym, name, text) GT_WINDOW_##sym,
+#include "harness/windows.def"
+#undef GT_WINDOW
+    GT_WINDOWS
+};
+
+struct gt_windows {
+    uint64_t n[GT_WINDOWS];
+};
+
+const char *gt_window_name(enum gt_window w);
+const char *gt_window_text(enum gt_window w);
+/* Adds the windows of a round's journal (entries in any order; they are sorted in place by
+ * kind, id, version). 0, -ENOMEM. */
+int gt_windows_count(struct gt_windows *w, struct gt_jentry *e, size_t n);
