@@ -65,14 +65,24 @@ void gt_m_init_thread(struct gt_m *m)
     gt_unlock(&m->rt->sched_lock);
 }
 
+static void leave_tracer(struct gt_m *m)
+{
+    struct gt_runtime *rt = m->rt;
+    if (rt->tracer->m_dies)
+        rt->tracer->m_dies(rt->tracer_state, &m->t);
+}
+
 void gt_m_fini_thread(struct gt_m *m)
 {
     struct gt_runtime *rt = m->rt;
+    bool early = GT_FAULT(destroy_unlocked) && m->extra;
+    if (early)
+        leave_tracer(m);
     gt_lock(&rt->sched_lock);
     gt_assert_held(&rt->sched_lock); /* I3 */
     gt_profile_leave(m);
-    if (rt->tracer->m_dies)
-        rt->tracer->m_dies(rt->tracer_state, &m->t);
+    if (!early)
+        leave_tracer(m);
     gt_journal_leave(m);
     m->gone = true;
     gt_unlock(&rt->sched_lock);

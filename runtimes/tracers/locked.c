@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gauntlet/fault.h"
 #include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
 #include "tracers/common/buf.h"

@@ -162,6 +162,21 @@ static void clean_dead(struct gt_proc *p, bool alive, void *arg)
         gt_slots_clean_next(&((struct gt_wire_p *)p->trace)->s, a->w);
 }
 
+static void count_p(struct gt_proc *p, bool alive, void *arg)
+{
+    struct pass *a = arg;
+    (void)p;
+    a->t->procs += alive;
+}
+
+/* Seed 002 put back: one half of it in each kind of end. */
+static bool dead_ps_are_kept(struct gen *t, bool stop)
+{
+    (void)t;
+    return stop ? GT_FAULT_IN(t->host->fault, dead_ps_kept_on_stop)
+                : GT_FAULT_IN(t->host->fault, dead_ps_kept_on_advance);
+}
+
 /* ---- the switch -------------------------------------------------------------------------------- */
 static void stop_generations(struct gen *t, uint64_t w)
 {
@@ -261,7 +276,7 @@ void gen_advance(struct gen *t, bool stop)
         if (t->header < 123)
             drop_unborn(t, w);
         t->procs = 0;
-        h->each_p(h, clean_dead, &pass);
+        h->each_p(h, dead_ps_are_kept(t, stop) ? count_p : clean_dead, &pass);
         if (stop)
             stop_generations(t, w);
         else
