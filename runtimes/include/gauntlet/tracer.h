@@ -220,6 +220,7 @@ struct gt_tracer_host {
     /* The word of GT_TRACER_CORE_SECTIONS, 0: no section begins. Written by: the tracer, who
      * calls gt_section_fence before it looks at marks. 0 when a run begins. */
     gt_a64 *generation;
+    const gt_a32 *fault; /* for GT_FAULT_IN (fault.h) */
 };
 
 /*
