@@ -582,7 +582,7 @@ static void prove(const struct program *p)
     struct hunt h = hunt(p, tracer, PROMISE_NS, true);
     ok(h.found > 0, "%s (seed %s, %s): %s by %s in try %u, %.2f s, %" PRIu64 " events", f->name, f->seed,
        model_of(p), f->cls, f->oracle, h.tries, h.seconds, h.events);
-    uint32_t n = h.tries > 3 ? h.tries : 3, wrong = runs_that_see(p, tracer, n);
+    uint32_t n = h.tries > 2 ? h.tries : 2, wrong = runs_that_see(p, tracer, n);
     ok(wrong == 0, "%s off, %s: %u of %u runs see anything", f->name, model_of(p), wrong, n);
 }
 
