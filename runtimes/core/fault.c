@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of planted faults as data; the switches stand where the historic code was wrong. */
-#include "gauntlet/fault.h"
+#include "core/core.h"
 
 static const struct gt_fault_info faults[] = {
 #define GT_FAULT_DEF(sym, seed_, ref, oracle_, class_, test_, syscalls_, text)                     \
@@ -14,3 +14,24 @@ const struct gt_fault_info *gt_fault_info(size_t i)
 {
     return i < sizeof faults / sizeof faults[0] ? &faults[i] : NULL;
 }
+
+#if GT_FAULTS && GT_ORACLE
+/* gt_section_enter as it must not be: the mark after the generation, or the generation of a
+ * section inside another read anew. */
+uint64_t gt_section_open_wrong(struct gt_m *m)
+{
+    struct gt_runtime *rt = m->rt;
+    struct gt_section *s = &m->t.section;
+    if (GT_FAULT(mark_after_generation) && gt_load_relaxed(&s->mark) == 0) {
+        uint64_t w = gt_load_acquire(&rt->generation); /* pair: generation */
+        if (w != 0) {
+            gt_store_relaxed(&s->mark, 1u);
+            s->entry = w;
+        }
+        return w;
+    }
+    bool inner = gt_load_relaxed(&s->mark) != 0;
+    uint64_t w = gt_section_enter(s, &rt->generation, rt->asym);
+    return inner && GT_FAULT(inner_rereads) ? gt_load_acquire(&rt->generation) : w; /* pair: generation */
+}
+#endif

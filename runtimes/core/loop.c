@@ -291,7 +291,7 @@ static void go_idle(struct gt_m *m, int64_t next_timer)
     bool spun = m->spinning;
     if (spun)
         stop_spinning(m);
-    if (work_after_all(rt)) {
+    if (!GT_FAULT(wakeup_lost) && work_after_all(rt)) {
         struct gt_p *p = take_idle_p(m, was);
         if (p) {
             gt_p_acquire(m, p);

@@ -55,10 +55,15 @@
 static bool take_p(struct gt_m *m, struct gt_p *p, uint64_t w, enum gt_pstatus to,
                    enum gt_steal_kind by)
 {
+    struct gt_runtime *rt = m->rt;
+    (void)rt;
     gt_tok tok = gt_trace_acquire(m); /* I2 */
     bool took = gt_p_take(m, p, tok, w, to);
     if (took) {
-        GT_EMIT(m, tok, proc_steal, &p->t, by);
+        if (GT_FAULT(self_stop) && by == GT_STEAL_BY_SELF)
+            GT_EMIT(m, tok, proc_stop, &p->t);
+        else
+            GT_EMIT(m, tok, proc_steal, &p->t, by);
         gt_bump(&p->syscall_tick, 1u);
     }
     gt_trace_release(m, tok);
@@ -128,6 +133,15 @@ static GT_NOINLINE void enter_meets_stop(struct gt_m *m, struct gt_p *p)
     gt_unlock(&rt->sched_lock);
 }
 
+/* Fault status_in_window: the G is in Syscall, its P not yet. */
+static GT_NOINLINE gt_tok enter_in_two(struct gt_m *m, struct gt_p *p, gt_tok tok)
+{
+    gt_section_end(m, tok);
+    if (gt_load_relaxed(&p->safe_fn) != 0)
+        gt_run_safe_fn(m, p);
+    return gt_section_begin(m);
+}
+
 /* gt_syscall_enter and _enter_blocking begin in keep_<arch>.S, which takes gc_sp and gc_regs
  * (S1 of gc_scan.c) and goes on here as if it had not been there. */
 void gt_syscall_enter_kept(void)
@@ -146,6 +160,8 @@ void gt_syscall_enter_kept(void)
     gt_store_release(&p->sysg, g); /* pair: sysg */
     gt_g_from_running(m, g, tok, GT_G_SYSCALL);
     if (rt->syscalls == GT_SYSCALLS_STATUS) {
+        if (GT_FAULT(status_in_window))
+            tok = enter_in_two(m, p, tok);
         m->t.p = NULL;
         gt_store_release(&p->m, NULL); /* pair: p-owner */
         gt_p_set(m, p, tok, GT_P_SYSCALL);

@@ -153,6 +153,14 @@ static void look_at_p(struct gt_proc *p, void *arg)
     t->host->release(t->host, tok);
 }
 
+/* Fault procs_between: the world semaphore is given up before the rest of I3 is done. */
+static void look_at_ps(const struct gt_tracer_host *h, struct pass *pass)
+{
+    h->world_lock(h);
+    h->each_p_safe(h, look_at_p, pass);
+    h->world_unlock(h);
+}
+
 static void clean_dead(struct gt_proc *p, bool alive, void *arg)
 {
     struct pass *a = arg;
@@ -270,9 +278,12 @@ void gen_advance(struct gen *t, bool stop)
     uint64_t w = gt_load_relaxed(t->generation);
     struct pass pass = {t, w};
     if (w != GT_GEN_OFF) {
+        if (GEN_FAULT(t, procs_between))
+            look_at_ps(h, &pass);
         h->each_g(h, look_at_g, &pass);
         h->world_lock(h);
-        h->each_p_safe(h, look_at_p, &pass);
+        if (!GEN_FAULT(t, procs_between))
+            h->each_p_safe(h, look_at_p, &pass);
         if (t->header < 123)
             drop_unborn(t, w);
         t->procs = 0;

@@ -100,6 +100,8 @@ struct gen {
 #endif
 };
 
+#define GEN_FAULT(t_, sym_) GT_FAULT_IN((t_)->host->fault, sym_)
+
 static inline struct gen_m *gen_m_of(struct gt_mach *m)
 {
     return m->trace;
