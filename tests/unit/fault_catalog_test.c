@@ -414,8 +414,9 @@ static void hunt_ordered(const struct hunt *h)
     struct hunt_job j = {.h = h, .on = true};
     struct found f;
     const char *how = hunt_in_child(&j, &f);
-    ok(!how && f.hits > 0, "%s: %s after %u tries, %.2f s, %llu events; %llu rules broken", h->fault,
+    ok(!how && f.hits > 0, "%s: %s after %u tries, %.2f s, %llu events, %llu generations; %llu rules broken", h->fault,
        how ? how : f.cls, f.tries, f.seconds, (unsigned long long)f.events,
+       (unsigned long long)f.generations,
        (unsigned long long)f.violations);
     j = (struct hunt_job){.h = h, .tries = f.tries < 2 ? 2 : f.tries < 20 ? f.tries : 20};
     how = hunt_in_child(&j, &f);

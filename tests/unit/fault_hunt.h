@@ -32,7 +32,7 @@ struct hunt {
 
 struct found {
     uint32_t tries, hits;
-    uint64_t events, violations;
+    uint64_t events, generations, violations;
     double seconds;
     char cls[64]; /* of the first hit */
 };
@@ -65,6 +65,7 @@ static inline bool class_is_in(const char *list, const char *cls)
 static inline void judge(const struct gt_check_result *res)
 {
     hunt_found.events += res->stats.events;
+    hunt_found.generations += res->stats.generations;
     for (int r = 1; r < GT_RULE_COUNT; r++) {
         const char *cls = gt_rule_info((enum gt_rule)r)->class_name;
         if (res->by_rule[r] == 0)
@@ -84,7 +85,7 @@ static inline void check_trace(void)
 {
     struct memory_cursor c = {hunt_trace.data, hunt_trace.n};
     struct gt_source src = {memory_cursor_read, &c};
-    struct gt_check_options o = {.rules = GT_RULES_STRICT};
+    struct gt_check_options o = {.rules = GT_RULES_STRICT, .first_only = hunt_fault != NULL};
     struct gt_check_result res;
     struct gt_reader *r;
     struct gt_read_error err;
