@@ -223,7 +223,15 @@ struct gt_tracer_host {
     /* The calling M passes a point of perturb.def (GT_PERTURB_HOST of perturb.h): it may sleep
      * there. NULL: not disturbed. */
     void (*perturb)(const struct gt_tracer_host *h, uint32_t point);
+    /* The tracer has just stored generation w, 0: none any more. World stopped, or world
+     * semaphore held. For the journal; NULL: there is none. */
+    void (*stored)(const struct gt_tracer_host *h, uint64_t w);
 };
+static inline void gt_trace_stored(const struct gt_tracer_host *h, uint64_t w)
+{
+    if (h->stored)
+        h->stored(h, w);
+}
 
 /*
  * One op per event. m is the calling M: its P (m->p) and current G (m->g) are the
