@@ -38,6 +38,7 @@ static inline __attribute__((always_inline)) gt_tok gt_section_open(struct gt_m 
 {
     struct gt_runtime *rt = m->rt;
     gt_tok t;
+    GT_PERTURB(m, section_hint);
     if (GT_FAULT(inner_rereads) || GT_FAULT(mark_after_generation))
         t.v = gt_section_open_wrong(m);
     else if (gt_likely(on == GT_TRACE_INLINE))

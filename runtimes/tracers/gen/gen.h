@@ -21,6 +21,7 @@
  */
 #pragma once
 #include "gauntlet/fault.h"
+#include "gauntlet/perturb.h"
 #include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
 #include "tracers/common/buf.h"

@@ -119,6 +119,7 @@ void gen_reader(void *tv)
     for (bool last = false; !last;) {
         struct gt_tbuf *b;
         enum found f = look(t, &b, &last);
+        GT_PERTURB_HOST(h, reader_found);
         if (f == FOUND_BUFFER) {
             consume(t, b);
             last = false;
@@ -130,6 +131,7 @@ void gen_reader(void *tv)
             uint64_t n = gt_load_relaxed(&t->reading);
             end_of_generation(t);
             gt_store_relaxed(&t->reading, n + 1);
+            GT_PERTURB_HOST(h, reader_ended);
             release_done(t, n);
         }
     }
