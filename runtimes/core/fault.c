@@ -16,22 +16,18 @@ const struct gt_fault_info *gt_fault_info(size_t i)
 }
 
 #if GT_FAULTS && GT_ORACLE
-/* gt_section_enter as it must not be: the mark after the generation, or the generation of a
- * section inside another read anew. */
-uint64_t gt_section_open_wrong(struct gt_m *m)
+/* Fault mark_after_generation: gt_section_enter as it must not be. */
+uint64_t gt_section_open_late(struct gt_m *m)
 {
-    struct gt_runtime *rt = m->rt;
     struct gt_section *s = &m->t.section;
-    if (GT_FAULT(mark_after_generation) && gt_load_relaxed(&s->mark) == 0) {
-        uint64_t w = gt_load_acquire(&rt->generation); /* pair: generation */
-        if (w != 0) {
-            gt_store_relaxed(&s->mark, 1u);
-            s->entry = w;
-        }
-        return w;
-    }
-    bool inner = gt_load_relaxed(&s->mark) != 0;
-    uint64_t w = gt_section_enter(s, &rt->generation, rt->asym);
-    return inner && GT_FAULT(inner_rereads) ? gt_load_acquire(&rt->generation) : w; /* pair: generation */
+    if (gt_load_relaxed(&s->mark) != 0)
+        return gt_section_enter(s, &m->rt->generation, m->rt->asym);
+    uint64_t w = gt_load_acquire(&m->rt->generation); /* pair: generation */
+    if (w == 0)
+        return 0;
+    GT_PERTURB(m, section_marked); /* between the two steps, whichever is the first */
+    gt_store_relaxed(&s->mark, 1u);
+    s->entry = w;
+    return w;
 }
 #endif

@@ -269,6 +269,16 @@ static void pairs(void *arg)
     traced(RUN_NS);
 }
 
+static void pairs_and_calls(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(asks, NULL, 2);
+    several(short_calls, NULL, 2);
+    several(blocking_calls, NULL, 2);
+    traced(RUN_NS);
+}
+
 static void procs_up_and_down(void *arg)
 {
     (void)arg;
@@ -309,19 +319,21 @@ static void pairs_in_generations(void *arg)
     (void)arg;
     load_begins();
     several(asks, NULL, 2);
+    several(blocking_calls, NULL, 4);
     expect(R->trace_start(&fast) == 0);
     R->sleep(RUN_NS);
     load_ends();
     expect(R->trace_stop() == 0);
 }
 
-static void stops_while_traces_stop(void *arg)
+/* Symbols are looked up: while that G is in system calls others stop the world. */
+static void stops_while_a_trace_stops(void *arg)
 {
     (void)arg;
     load_begins();
-    several(stops, NULL, 1);
-    for (int i = 0; i < 50; i++) {
-        expect(R->trace_start(&fast) == 0);
+    several(stops, NULL, 2);
+    for (int i = 0; i < 3; i++) {
+        expect(R->trace_start(NULL) == 0);
         R->yield();
         expect(R->trace_stop() == 0);
     }
@@ -362,22 +374,29 @@ static void nothing_but_calls(void *arg)
 }
 
 static gt_a32 asks_left;
-static void counted_asks(void *arg)
+/* What it makes ready stands in `next` for about as long as thieves leave it there. */
+static void counted_readies(void *arg)
 {
     struct pair *p = pair_begins();
+    uint64_t rng = (uint64_t)(uintptr_t)p;
+    int v = 0;
     (void)arg;
-    while ((int32_t)gt_sub_relaxed(&asks_left, 1u) > 0)
-        ask(p);
+    while ((int32_t)gt_sub_relaxed(&asks_left, 1u) > 0) {
+        expect(R->chan_send(p->c[0], &v) == 0);
+        for (int64_t end = gt_nanotime() + 2500 + (int64_t)(gt_rand(&rng) % 2048); gt_nanotime() < end;)
+            ;
+        expect(R->chan_recv(p->c[1], &v));
+    }
     expect(R->chan_close(p->c[0]) == 0);
     R->wg_done(wg);
 }
 
-static void nothing_but_pairs(void *arg)
+static void readies_and_works_on(void *arg)
 {
     (void)arg;
     load_begins();
-    gt_store_relaxed(&asks_left, 100000u);
-    several(counted_asks, NULL, 4);
+    gt_store_relaxed(&asks_left, 40000u);
+    several(counted_readies, NULL, 2);
     load_ends();
 }
 
@@ -386,26 +405,27 @@ static void nothing_but_pairs(void *arg)
 #define SCANBIT GT_SYSCALLS_SCANBIT
 
 static const struct hunt ordered[] = {
-    {"self_stop", calls_and_stops, 2, STATUS, NULL},
-    {"status_in_window", tiny_calls_alone, 6, STATUS, NULL},
-    {"foreign_keeps_p", foreign_calls, 3, STATUS, NULL},
-    {"syscall_unnumbered", calls_alone, 2, SCANBIT, NULL},
-    {"status_names_m", calls_that_last, 2, SCANBIT, NULL},
-    {"buffer_lost_inside", pairs, 2, SCANBIT, NULL},
-    {"procs_between", procs_up_and_down, 4, SCANBIT, NULL},
-    {"start_awaits_nobody", starts_and_stops, 2, SCANBIT, NULL},
-    {"mark_after_generation", pairs, 8, SCANBIT, NULL},
-    {"strings_kept", pairs, 2, SCANBIT, NULL},
-    {"leaver_loses_buffer", threads_that_end, 2, SCANBIT, NULL},
-    {"unblock_unnumbered", pairs, 2, SCANBIT, NULL},
+    {"self_stop", calls_and_stops, 2, STATUS, GT_PERTURB_OFF, NULL},
+    {"status_in_window", tiny_calls_alone, 6, STATUS, GT_PERTURB_OFF, NULL},
+    {"foreign_keeps_p", foreign_calls, 3, STATUS, GT_PERTURB_OFF, NULL},
+    {"syscall_unnumbered", calls_alone, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"status_names_m", calls_that_last, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"inner_rereads", pairs_and_calls, 4, SCANBIT, GT_PERTURB_MEDIUM, NULL},
+    {"buffer_lost_inside", pairs, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"procs_between", procs_up_and_down, 4, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"start_awaits_nobody", starts_and_stops, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"mark_after_generation", pairs, 8, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"strings_kept", pairs, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"leaver_loses_buffer", threads_that_end, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"unblock_unnumbered", pairs, 2, SCANBIT, GT_PERTURB_OFF, NULL},
 };
 
 static const struct hunt watched[] = {
-    {"done_under_lock", pairs_in_generations, 2, SCANBIT, NULL},
-    {"reader_wanted_stopping", stops_while_traces_stop, 2, SCANBIT, NULL},
-    {"stop_unsuspendable", stops_in_generations, 2, SCANBIT, NULL},
-    {"wakeup_lost", nothing_but_calls, 1, SCANBIT, &gt_tracer_none},
-    {"next_taken_twice", nothing_but_pairs, 4, SCANBIT, &gt_tracer_none},
+    {"done_under_lock", pairs_in_generations, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"reader_wanted_stopping", stops_while_a_trace_stops, 3, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"stop_unsuspendable", stops_in_generations, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"wakeup_lost", nothing_but_calls, 1, SCANBIT, GT_PERTURB_OFF, &gt_tracer_none},
+    {"next_taken_twice", readies_and_works_on, 4, SCANBIT, GT_PERTURB_OFF, &gt_tracer_none},
 };
 #define N(a) ((int)(sizeof(a) / sizeof *(a)))
 
@@ -441,6 +461,8 @@ static void hunt_watched(const struct hunt *h)
 
 int main(int argc, char **argv)
 {
+    if (getenv("PERTURB"))
+        hunt_level = atoi(getenv("PERTURB"));
     unsetenv("GT_VIOLATION");
     for (int i = 0; i < N(ordered); i++)
         if (argc < 2 || strcmp(argv[1], ordered[i].fault) == 0)

@@ -13,6 +13,7 @@
 #include "common/cell.h"
 #include "common/child.h"
 #include "gauntlet/fault.h"
+#include "gauntlet/perturb.h"
 #include "in_runtime.h"
 #include "memory_trace.h"
 #include "trace/rules.h"
@@ -27,6 +28,7 @@ struct hunt {
     gt_fn program; /* on the first G of each run; arg: the runtime */
     int32_t procs;
     enum gt_syscall_model model;
+    enum gt_perturb_level perturb;
     const struct gt_tracer_ops *tracer; /* NULL: gen */
 };
 
@@ -37,6 +39,7 @@ struct found {
     char cls[64]; /* of the first hit */
 };
 
+static int hunt_level = -1;
 static struct memory_trace hunt_trace;
 static struct found hunt_found;
 static const struct gt_fault_info *hunt_fault;
@@ -128,6 +131,8 @@ static inline void one_try(const struct hunt *h)
     c.tracer = h->tracer ? h->tracer : &gt_tracer_gen;
     c.procs = h->procs;
     c.syscalls = h->model;
+    c.perturb = hunt_level >= 0 ? (uint32_t)hunt_level : (uint32_t)h->perturb;
+    c.seed = hunt_found.tries + 1u;
     c.fault = hunt_fault ? hunt_fault->name : NULL;
     if (R->create(&c, &rt, err, sizeof err) != 0)
         bail_out("create: %s", err);
@@ -212,6 +217,8 @@ static inline void cell_in_child(int fd, void *arg)
     cell.config.tracer = j->h->tracer ? j->h->tracer : &gt_tracer_gen;
     cell.config.procs = j->h->procs;
     cell.config.syscalls = j->h->model;
+    cell.config.perturb = hunt_level >= 0 ? (uint32_t)hunt_level : (uint32_t)j->h->perturb;
+    cell.config.seed = j->tries + 1u;
     cell.config.fault = j->on ? j->h->fault : NULL;
     cell.deadline_ns = (j->on ? HANG_SECONDS : 10 * HANG_SECONDS) * 1000 * GT_NS_PER_MS;
     _exit(gt_cell_run(&cell, &o) == GT_CELL_OK ? 0 : 1);
@@ -221,6 +228,7 @@ static inline void cell_in_child(int fd, void *arg)
 static inline const char *cell_try(struct hunt_job *j, struct found *f)
 {
     struct gt_child c;
+    j->tries = f->tries;
     int64_t began = gt_child_clock(), deadline = began + 60 * 1000 * GT_NS_PER_MS;
     if (gt_child_start(&c, cell_in_child, j) != 0)
         bail_out("no child process");

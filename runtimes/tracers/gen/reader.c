@@ -118,6 +118,7 @@ void gen_reader(void *tv)
     write_out(t, header, sizeof header);
     for (bool last = false; !last;) {
         struct gt_tbuf *b;
+        GT_PERTURB_HOST(h, reader_looks);
         enum found f = look(t, &b, &last);
         GT_PERTURB_HOST(h, reader_found);
         if (f == FOUND_BUFFER) {

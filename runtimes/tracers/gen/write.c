@@ -172,6 +172,12 @@ static inline struct gt_tbuf **w_buffer(struct gt_mach *m, uint64_t w)
 {
     return &gen_m_of(m)->buf[gt_gen_slot2(w)];
 }
+/* Fault inner_rereads. */
+static inline uint64_t w_generation(struct gen *t, uint64_t w)
+{
+    uint64_t now = gt_load_acquire(t->generation); /* pair: generation */
+    return now != GT_GEN_OFF ? now : w;
+}
 
 static inline struct gt_stack_cache *w_cache(struct gt_mach *m)
 {
