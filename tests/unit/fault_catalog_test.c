@@ -157,38 +157,6 @@ static void asks(void *arg)
     R->wg_done(wg);
 }
 
-/* ---- threads that call in ------------------------------------------------------------------- */
-static void called(void *arg)
-{
-    (void)arg;
-    R->yield();
-}
-
-/* A thread for each call, so that ids come back. */
-static void *calls_in_once(void *rt)
-{
-    (void)R->callback(rt, called, NULL);
-    return NULL;
-}
-
-static void foreign_threads(void *arg)
-{
-    struct gt_runtime *rt = arg;
-    R->expect_callbacks(rt, 1);
-    R->syscall_enter_blocking();
-    while (go_on()) {
-        pthread_t th[2];
-        int n = 0;
-        while (n < 2 && pthread_create(&th[n], NULL, calls_in_once, rt) == 0)
-            n++;
-        while (n > 0)
-            pthread_join(th[--n], NULL);
-    }
-    R->syscall_exit();
-    R->expect_callbacks(rt, -1);
-    R->wg_done(wg);
-}
-
 /* ---- programs ----------------------------------------------------------------------------------- */
 #define RUN_NS (60 * GT_NS_PER_MS)
 
@@ -223,8 +191,9 @@ static void calls_and_stops(void *arg)
 {
     (void)arg;
     load_begins();
-    several(tiny_calls, NULL, 6);
-    several(stops, NULL, 2);
+    several(tiny_calls, NULL, 2);
+    several(short_calls, NULL, 10);
+    several(stops, NULL, 1);
     traced(RUN_NS);
 }
 
@@ -253,14 +222,6 @@ static void calls_that_last(void *arg)
     traced(RUN_NS);
 }
 
-static void foreign_calls(void *arg)
-{
-    load_begins();
-    several(foreign_threads, arg, 2);
-    several(short_calls, NULL, 1);
-    traced(RUN_NS);
-}
-
 static void pairs(void *arg)
 {
     (void)arg;
@@ -284,7 +245,7 @@ static void procs_up_and_down(void *arg)
     (void)arg;
     load_begins();
     several(churns, (void *)(intptr_t)8, 1);
-    several(yields, NULL, 3);
+    several(short_calls, NULL, 3);
     traced(RUN_NS);
 }
 
@@ -340,16 +301,15 @@ static void stops_while_a_trace_stops(void *arg)
     load_ends();
 }
 
-static void stops_in_generations(void *arg)
+static void stops_and_cycles(void *arg)
 {
     (void)arg;
     load_begins();
     several(stops, NULL, 2);
     several(yields, NULL, 1);
-    expect(R->trace_start(&fast) == 0);
-    R->sleep(RUN_NS);
+    for (int i = 0; i < 50; i++)
+        expect(R->gc() == 0);
     load_ends();
-    expect(R->trace_stop() == 0);
 }
 
 static gt_a32 calls_left;
@@ -405,26 +365,25 @@ static void readies_and_works_on(void *arg)
 #define SCANBIT GT_SYSCALLS_SCANBIT
 
 static const struct hunt ordered[] = {
-    {"self_stop", calls_and_stops, 2, STATUS, GT_PERTURB_OFF, NULL},
-    {"status_in_window", tiny_calls_alone, 6, STATUS, GT_PERTURB_OFF, NULL},
-    {"foreign_keeps_p", foreign_calls, 3, STATUS, GT_PERTURB_OFF, NULL},
+    {"self_stop", calls_and_stops, 2, STATUS, GT_PERTURB_MEDIUM, NULL},
+    {"status_in_window", tiny_calls_alone, 6, STATUS, GT_PERTURB_MEDIUM, NULL},
     {"syscall_unnumbered", calls_alone, 2, SCANBIT, GT_PERTURB_OFF, NULL},
     {"status_names_m", calls_that_last, 2, SCANBIT, GT_PERTURB_OFF, NULL},
-    {"inner_rereads", pairs_and_calls, 4, SCANBIT, GT_PERTURB_MEDIUM, NULL},
     {"buffer_lost_inside", pairs, 2, SCANBIT, GT_PERTURB_OFF, NULL},
-    {"procs_between", procs_up_and_down, 4, SCANBIT, GT_PERTURB_OFF, NULL},
-    {"start_awaits_nobody", starts_and_stops, 2, SCANBIT, GT_PERTURB_OFF, NULL},
-    {"mark_after_generation", pairs, 8, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"inner_rereads", pairs_and_calls, 4, SCANBIT, GT_PERTURB_MEDIUM, NULL},
+    {"procs_between", procs_up_and_down, 4, SCANBIT, GT_PERTURB_MEDIUM, NULL},
+    {"start_awaits_nobody", starts_and_stops, 2, SCANBIT, GT_PERTURB_MEDIUM, NULL},
+    {"mark_after_generation", pairs, 8, SCANBIT, GT_PERTURB_MEDIUM, NULL},
     {"strings_kept", pairs, 2, SCANBIT, GT_PERTURB_OFF, NULL},
     {"leaver_loses_buffer", threads_that_end, 2, SCANBIT, GT_PERTURB_OFF, NULL},
     {"unblock_unnumbered", pairs, 2, SCANBIT, GT_PERTURB_OFF, NULL},
 };
 
 static const struct hunt watched[] = {
-    {"done_under_lock", pairs_in_generations, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"done_under_lock", pairs_in_generations, 3, SCANBIT, GT_PERTURB_HIGH, NULL},
     {"reader_wanted_stopping", stops_while_a_trace_stops, 3, SCANBIT, GT_PERTURB_OFF, NULL},
-    {"stop_unsuspendable", stops_in_generations, 2, SCANBIT, GT_PERTURB_OFF, NULL},
-    {"wakeup_lost", nothing_but_calls, 1, SCANBIT, GT_PERTURB_OFF, &gt_tracer_none},
+    {"stop_unsuspendable", stops_and_cycles, 3, SCANBIT, GT_PERTURB_MEDIUM, &gt_tracer_none},
+    {"wakeup_lost", nothing_but_calls, 1, SCANBIT, GT_PERTURB_MEDIUM, &gt_tracer_none},
     {"next_taken_twice", readies_and_works_on, 4, SCANBIT, GT_PERTURB_OFF, &gt_tracer_none},
 };
 #define N(a) ((int)(sizeof(a) / sizeof *(a)))
