@@ -193,8 +193,8 @@ static void start_what_was_missed(struct gt_runtime *rt, int64_t now)
     int64_t due = gt_load_relaxed(&rt->n_timers) > 0 ? gt_timers_next_all(rt) : 0;
     bool reader = gt_load_relaxed(&rt->reader) != NULL && rt->tracer->reader_wanted &&
                   rt->tracer->reader_wanted(rt->tracer_state);
-    bool work = !GT_FAULT(wakeup_lost) && rt->sched->has_work(rt->sched_state, NULL);
-    if ((due != 0 && due <= now) || reader || work)
+    if ((due != 0 && due <= now) || reader ||
+        (!GT_FAULT(wakeup_lost) && rt->sched->has_work(rt->sched_state, NULL)))
         gt_m_start(rt, NULL, false);
 }
 

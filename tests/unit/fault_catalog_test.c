@@ -262,7 +262,7 @@ static void starts_and_stops(void *arg)
 {
     (void)arg;
     load_begins();
-    several(blocking_calls, NULL, 6);
+    several(blocking_calls, NULL, 8);
     for (int i = 0; i < 20; i++) {
         hunt_start();
         R->sleep(2 * GT_NS_PER_MS);
@@ -275,14 +275,14 @@ static void starts_and_stops(void *arg)
 /* ---- programs for the watchdog ---------------------------------------------------------------------- */
 static const struct gt_trace_options fast = {.period_ns = 0, .raw_stacks = true};
 
-static void pairs_in_generations(void *arg)
+static void calls_in_generations(void *arg)
 {
     (void)arg;
     load_begins();
-    several(asks, NULL, 2);
-    several(blocking_calls, NULL, 4);
+    several(asks, NULL, 1);
+    several(long_calls, NULL, 8);
     expect(R->trace_start(&fast) == 0);
-    R->sleep(RUN_NS);
+    R->sleep(5 * RUN_NS);
     load_ends();
     expect(R->trace_stop() == 0);
 }
@@ -323,13 +323,13 @@ static void counted_blocking_calls(void *arg)
     R->wg_done(wg);
 }
 
-/* No timer, no trace: nothing else would wake an M. */
+/* No timer, no trace, no other G: nothing else would wake an M. */
 static void nothing_but_calls(void *arg)
 {
     (void)arg;
     load_begins();
-    gt_store_relaxed(&calls_left, 20000u);
-    several(counted_blocking_calls, NULL, 3);
+    gt_store_relaxed(&calls_left, 5000u);
+    several(counted_blocking_calls, NULL, 1);
     load_ends();
 }
 
@@ -380,10 +380,10 @@ static const struct hunt ordered[] = {
 };
 
 static const struct hunt watched[] = {
-    {"done_under_lock", pairs_in_generations, 3, SCANBIT, GT_PERTURB_HIGH, NULL},
+    {"done_under_lock", calls_in_generations, 4, SCANBIT, GT_PERTURB_HIGH, NULL},
     {"reader_wanted_stopping", stops_while_a_trace_stops, 3, SCANBIT, GT_PERTURB_OFF, NULL},
     {"stop_unsuspendable", stops_and_cycles, 3, SCANBIT, GT_PERTURB_MEDIUM, &gt_tracer_none},
-    {"wakeup_lost", nothing_but_calls, 1, SCANBIT, GT_PERTURB_MEDIUM, &gt_tracer_none},
+    {"wakeup_lost", nothing_but_calls, 1, SCANBIT, GT_PERTURB_OFF, &gt_tracer_none},
     {"next_taken_twice", readies_and_works_on, 4, SCANBIT, GT_PERTURB_OFF, &gt_tracer_none},
 };
 #define N(a) ((int)(sizeof(a) / sizeof *(a)))
@@ -413,7 +413,7 @@ static void hunt_watched(const struct hunt *h)
     ok(cls && class_is_in(fault_named(h->fault)->cls, cls), "%s: %s after %u tries, %.2f s", h->fault,
        cls ? cls : "not found", f.tries, f.seconds);
     j.on = false;
-    for (uint32_t i = 0; i < (f.tries < 5 ? f.tries : 5); i++)
+    for (uint32_t i = 0, n = f.tries < 3 ? 3 : f.tries < 10 ? f.tries : 10; i < n; i++)
         (void)cell_try(&j, &off);
     ok(off.hits == 0, "%s off: %s %u of %u tries", h->fault, off.cls, off.hits, off.tries);
 }

@@ -20,8 +20,8 @@
 
 extern const struct gt_tracer_ops gt_tracer_gen;
 
-#define HUNT_SECONDS 10
-#define HANG_SECONDS 3 /* a run of those is a tenth of a second long */
+#define HUNT_SECONDS 20 /* most are found in one */
+#define HANG_SECONDS 3 /* a run of those takes less than half of one */
 
 struct hunt {
     const char *fault;
