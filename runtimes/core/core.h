@@ -23,8 +23,10 @@
  */
 #pragma once
 #include "core/alloc.h"
+#include "core/jnote.h"
 #include "core/lock.h"
 #include "core/offsets.h"
+#include "core/perturb.h"
 #include "core/stack.h"
 #include "core/topology.h"
 #include "gauntlet/fault.h"
@@ -222,6 +224,8 @@ struct gt_m {
     struct gt_journal journal; /* Guarded by: journal_lock */
     struct gt_spin journal_lock;
     gt_a64 transitions;
+    struct gt_jnote jnote;
+    struct gt_perturb_m perturb;
 #endif
 };
 
@@ -421,7 +425,9 @@ struct gt_runtime {
     struct gt_journal journal_left; /* of Ms that left. Guarded by: sched_lock */
     gt_a32 journal_on;
     gt_a32 journal_round;
+    gt_a32 journal_marks; /* written by: who stores a generation, one at a time */
     uint64_t journal_cap; /* entries per M and round */
+    struct gt_perturb perturb;
 #endif
 };
 
@@ -742,26 +748,33 @@ static inline unsigned gt_g_reason(struct gt_g *g)
 /* G leaves a status in which it has one owner. No compare-and-swap: nobody else writes its
  * word (I2), since the scan bit is never put on Running or Dead (I3). */
 static inline __attribute__((always_inline)) void
-gt_g_leave(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from, enum gt_gstatus to)
+gt_g_leave(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from, enum gt_gstatus to,
+           unsigned reason)
 {
     uint64_t w = gt_load_relaxed(&g->t.status);
     if (GT_CHECKS && gt_unlikely((w & (GT_STATUS_MASK | GT_STATUS_SCAN)) != (uint64_t)from))
         gt_g_wrong_status(m, g, from);
     w = gt_status_next(w, to);
-    gt_journal_add(m, GT_J_G, g->t.id, w, tok.v, from, to, gt_g_reason(g));
+    gt_journal_add(m, GT_J_G, g->t.id, w, tok.v, from, to, reason);
     gt_store_release(&g->t.status, w); /* pair: gstatus */
 }
 /* By its own M. */
 static inline __attribute__((always_inline)) void
 gt_g_from_running(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to)
 {
-    gt_g_leave(m, g, tok, GT_G_RUNNING, to);
+    gt_g_leave(m, g, tok, GT_G_RUNNING, to, gt_g_reason(g));
+}
+/* The same to Runnable. */
+static inline __attribute__((always_inline)) void
+gt_g_stop_running(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_stop_reason why)
+{
+    gt_g_leave(m, g, tok, GT_G_RUNNING, GT_G_RUNNABLE, (unsigned)why);
 }
 /* By who took it from a list of dead Gs. */
 static inline __attribute__((always_inline)) void
 gt_g_from_dead(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to)
 {
-    gt_g_leave(m, g, tok, GT_G_DEAD, to);
+    gt_g_leave(m, g, tok, GT_G_DEAD, to, gt_g_reason(g));
 }
 
 /* Poison (gc_stack.c): who makes a G Running makes its stack accessible again. Here, where

@@ -106,6 +106,7 @@ static void stop(struct gt_runtime *rt, enum gt_gc_stop which)
 {
     gt_world_stop_held(rt, which == GT_GC_STOP_SWEEP_TERM ? GT_WORLD_GC_SWEEP_TERM
                                                           : GT_WORLD_GC_MARK_TERM);
+    GT_PERTURB_SELF(gc_stopped);
     gt_gc_hist_add(&rt->gc->asked[which], gt_nanotime() - rt->world_asked);
 }
 
@@ -113,6 +114,7 @@ static void start(struct gt_runtime *rt, enum gt_gc_stop which)
 {
     int64_t asked = rt->world_asked; /* semaphore held: nobody else asks */
     gt_world_start_held(rt);
+    GT_PERTURB_SELF(gc_started);
     gt_gc_hist_add(&rt->gc->stopped[which], rt->world_started - asked);
 }
 
@@ -120,6 +122,7 @@ static void set_marking(struct gt_runtime *rt, bool on)
 {
     gt_store_relaxed(&rt->gc->phase, on ? GT_GC_MARK : GT_GC_OFF);
     gt_store_relaxed(&rt->gc_marking, on);
+    gt_jnote(gt_tls_m(), GT_J_GC, 0, gt_load_relaxed(&rt->gc->begun), !on, on);
     if (on)
         gt_or_acq_rel(&rt->loop_hint, GT_HINT_GC); /* pair: loop-hint */
     else

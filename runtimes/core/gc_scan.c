@@ -142,6 +142,7 @@ static bool scan_held(struct gt_m *m, struct gt_g *g, uint64_t cycle, size_t *by
         gt_gc_shrink_stack(m, g);
     }
     g->gc_cycle = cycle;
+    gt_jnote(m, GT_J_STACK, g->t.id, gt_status_version(gt_load_relaxed(&g->t.status)), 0, 0);
     return true;
 }
 
@@ -169,6 +170,7 @@ bool gt_gc_scan_g(struct gt_m *m, struct gt_g *g, uint64_t cycle, size_t *bytes)
     for (uint32_t tries = 0;; tries++) {
         bool done = false, dead = false;
         if (gt_likely(gt_g_scan_try(m, g))) {
+            GT_PERTURB(m, gc_scan);
             done = scan_held(m, g, cycle, bytes);
             gt_g_scan_end(m, g);
         } else if (gt_g_status(g) == GT_G_RUNNING) {

@@ -174,6 +174,21 @@ static void resume_g(const struct gt_tracer_host *h, struct gt_task *g)
     gt_resume_g(h->rt, gt_g_of(g));
 }
 
+#if GT_ORACLE
+static void stored(const struct gt_tracer_host *h, uint64_t w)
+{
+    gt_jnote_stored(h->rt, w);
+}
+
+static void perturb(const struct gt_tracer_host *h, uint32_t point)
+{
+    (void)h;
+    struct gt_m *m = gt_tls_m();
+    if (m && point < GT_PERTURB_POINTS)
+        gt_perturb_pass(m, (enum gt_perturb_point)point);
+}
+#endif
+
 struct safe_call {
     void (*fn)(struct gt_proc *, void *);
     void *arg;
@@ -526,4 +541,9 @@ void gt_host_init(struct gt_runtime *rt)
         .generation = &rt->generation,
         .fault = &rt->fault,
     };
+#if GT_ORACLE
+    rt->tracer_host.stored = stored;
+    if (rt->perturb.level != GT_PERTURB_OFF)
+        rt->tracer_host.perturb = perturb;
+#endif
 }

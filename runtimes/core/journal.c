@@ -47,9 +47,11 @@ void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t wo
                     unsigned from, unsigned to, unsigned reason)
 {
     struct gt_runtime *rt = m->rt;
-    gt_bump(&m->transitions, 1u);
+    if (kind == GT_J_G || kind == GT_J_P)
+        gt_bump(&m->transitions, 1u);
     if (gt_load_relaxed(&rt->journal_on) == 0)
         return;
+    reason = gt_jnote_reason(m, kind, word, tok, from, to, reason);
     gt_spin_lock(&m->journal_lock);
     struct gt_jblock *b = block_for(m);
     if (!b) {
@@ -58,7 +60,6 @@ void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t wo
         return;
     }
     struct gt_jentry *e = &b->e[b->n++];
-    m->journal.total++;
     *e = (struct gt_jentry){
         .id = id,
         .version = gt_status_version(word),
@@ -71,6 +72,8 @@ void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t wo
         .to = (uint8_t)to,
         .reason = (uint8_t)reason,
         .round = gt_load_relaxed(&rt->journal_round),
+        .seq = (uint32_t)m->journal.total++,
+        .marks = gt_load_relaxed(&rt->journal_marks),
     };
     gt_spin_unlock(&m->journal_lock);
 }
@@ -152,5 +155,6 @@ void gt_journal_next_round(struct gt_runtime *rt)
     }
     gt_unlock(&rt->sched_lock);
     gt_add_relaxed(&rt->journal_round, 1u);
+    gt_perturb_next_round(rt);
 }
 #endif

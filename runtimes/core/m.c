@@ -61,6 +61,7 @@ void gt_m_init_thread(struct gt_m *m)
     if (m->rt->tracer->m_born)
         m->rt->tracer->m_born(m->rt->tracer_state, &m->t);
     m->gone = false;
+    gt_jnote(m, GT_J_THREAD, (uint64_t)m->t.tid, m->t.serial, 0, 1);
     (void)gt_profile_join(m); /* without samples of this thread if need be */
     gt_unlock(&m->rt->sched_lock);
 }
@@ -75,6 +76,7 @@ static void leave_tracer(struct gt_m *m)
 void gt_m_fini_thread(struct gt_m *m)
 {
     struct gt_runtime *rt = m->rt;
+    GT_PERTURB(m, m_leaves);
     bool early = GT_FAULT(destroy_unlocked) && m->extra;
     if (early)
         leave_tracer(m);
@@ -83,6 +85,7 @@ void gt_m_fini_thread(struct gt_m *m)
     gt_profile_leave(m);
     if (!early)
         leave_tracer(m);
+    gt_jnote(m, GT_J_THREAD, (uint64_t)m->t.tid, m->t.serial, 1, 0);
     gt_journal_leave(m);
     m->gone = true;
     gt_unlock(&rt->sched_lock);
@@ -140,6 +143,7 @@ static void thread_main(void *arg)
     gt_m_enter(m, m_main);
     struct gt_runtime *rt = m->rt;
     gt_m_fini_thread(m);
+    GT_PERTURB(m, m_left);
     gt_lock(&rt->sched_lock);
     rt->n_ms--;
     m->ended = true;
@@ -312,6 +316,7 @@ static void sleep_for_p(struct gt_m *m)
 {
     gt_note_sleep(&m->park, -1);
     gt_note_clear(&m->park);
+    GT_PERTURB(m, m_woken);
     if (!m->nextp) {
         if (gt_load_acquire(&m->rt->exiting) == 0) /* pair: exiting */
             gt_throw(m->rt, "M %llu woken without a P", (unsigned long long)m->t.serial);
@@ -330,6 +335,7 @@ void gt_m_stop(struct gt_m *m)
     gt_assert(rt, m->t.p == NULL && m->locks == 0);
     if (m->spinning)
         gt_throw(rt, "M %llu parks while spinning", (unsigned long long)m->t.serial);
+    GT_PERTURB(m, m_parks);
     gt_lock(&rt->sched_lock);
     if (gt_load_relaxed(&rt->exiting) != 0) {
         gt_unlock(&rt->sched_lock);

@@ -80,7 +80,7 @@ static void stop_here(struct gt_m *m, struct gt_g *g, const struct gt_sigctx *ct
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, go_stop, GT_STOP_PREEMPTED);
     gt_store_relaxed(&g->m, NULL);
-    gt_g_from_running(m, g, tok, GT_G_RUNNABLE);
+    gt_g_stop_running(m, g, tok, GT_STOP_PREEMPTED);
     m->t.g = NULL;
     gt_trace_release(m, tok);
     rt->sched->enqueue(rt->sched_state, &p->t, &g->t, GT_ENQ_PREEMPTED);
@@ -117,8 +117,10 @@ static bool on_preempt_signal(struct gt_sigctx *ctx)
         return false;
     if (may_stop(m, ctx)) {
         struct gt_g *g = gt_m_g(m);
+        GT_PERTURB_PAUSE(m);
         stop_here(m, g, ctx);
         go_on_here(m, g);
+        GT_PERTURB_RESUME(m);
     }
     return true;
 }

@@ -55,10 +55,17 @@
 static bool take_p(struct gt_m *m, struct gt_p *p, uint64_t w, enum gt_pstatus to,
                    enum gt_steal_kind by)
 {
+    struct gt_runtime *rt = m->rt;
+    (void)rt;
     gt_tok tok = gt_trace_acquire(m); /* I2 */
+    GT_PERTURB(m, steal_acquired);
     bool took = gt_p_take(m, p, tok, w, to);
     if (took) {
-        GT_EMIT(m, tok, proc_steal, &p->t, by);
+        GT_PERTURB(m, steal_taken);
+        if (GT_FAULT(self_stop) && by == GT_STEAL_BY_SELF)
+            GT_EMIT(m, tok, proc_stop, &p->t);
+        else
+            GT_EMIT(m, tok, proc_steal, &p->t, by);
         gt_bump(&p->syscall_tick, 1u);
     }
     gt_trace_release(m, tok);
@@ -71,6 +78,7 @@ static bool take_p_unguarded(struct gt_m *m, struct gt_p *p, uint64_t w, enum gt
 {
     if (!gt_p_take(m, p, gt_tok_none(), w, to))
         return false;
+    GT_PERTURB(m, steal_taken);
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, proc_steal, &p->t, by);
     gt_bump(&p->syscall_tick, 1u);
@@ -87,6 +95,7 @@ static void give_p_to_stopper_status(struct gt_m *m, struct gt_p *p)
     uint64_t w = gt_load_acquire(&p->t.status); /* pair: pstatus */
     if (gt_status_of(w) != GT_P_SYSCALL || rt->stop_wait <= 0)
         return;
+    GT_PERTURB(m, syscall_gives);
     bool took = GT_FAULT(self_steal_unguarded)
                     ? take_p_unguarded(m, p, w, GT_P_STOPPED, GT_STEAL_BY_SELF)
                     : take_p(m, p, w, GT_P_STOPPED, GT_STEAL_BY_SELF);
@@ -100,6 +109,7 @@ static void give_p_to_stopper_scanbit(struct gt_m *m, struct gt_p *p)
     struct gt_g *g = gt_m_g(m);
     gt_await(&g->t.status, gt_g_scan_try(m, g));
     gt_tok tok = gt_trace_acquire(m);
+    GT_PERTURB(m, syscall_gives);
     if (m->t.p == &p->t && rt->stop_wait > 0) {
         GT_EMIT(m, tok, proc_stop, &p->t);
         m->t.p = NULL;
@@ -128,6 +138,16 @@ static GT_NOINLINE void enter_meets_stop(struct gt_m *m, struct gt_p *p)
     gt_unlock(&rt->sched_lock);
 }
 
+/* Fault status_in_window: the G is in Syscall, its P not yet. */
+static GT_NOINLINE gt_tok enter_in_two(struct gt_m *m, struct gt_p *p, gt_tok tok)
+{
+    gt_section_end(m, tok);
+    GT_PERTURB(m, syscall_g_changed);
+    if (gt_load_relaxed(&p->safe_fn) != 0)
+        gt_run_safe_fn(m, p);
+    return gt_section_begin(m);
+}
+
 /* gt_syscall_enter and _enter_blocking begin in keep_<arch>.S, which takes gc_sp and gc_regs
  * (S1 of gc_scan.c) and goes on here as if it had not been there. */
 void gt_syscall_enter_kept(void)
@@ -140,17 +160,22 @@ void gt_syscall_enter_kept(void)
     g->syscall_pc = (uintptr_t)__builtin_return_address(0);
     gt_tok tok = gt_section_begin(m);
     GT_EMIT(m, tok, go_syscall_begin);
+    GT_PERTURB(m, syscall_begun);
     m->syscall_tick = gt_load_relaxed(&p->syscall_tick);
     m->oldp = p;
     gt_bump(&p->count.syscalls, 1u);
     gt_store_release(&p->sysg, g); /* pair: sysg */
     gt_g_from_running(m, g, tok, GT_G_SYSCALL);
+    GT_PERTURB(m, syscall_g_changed);
     if (rt->syscalls == GT_SYSCALLS_STATUS) {
+        if (GT_FAULT(status_in_window))
+            tok = enter_in_two(m, p, tok);
         m->t.p = NULL;
         gt_store_release(&p->m, NULL); /* pair: p-owner */
         gt_p_set(m, p, tok, GT_P_SYSCALL);
     }
     gt_section_end(m, tok);
+    GT_PERTURB(m, syscall_entered);
     gt_fence_light(rt); /* pair: asym */ /* against the stopper: stopping := 1, fence, who is in a syscall? */
     if (gt_unlikely(gt_load_relaxed(&rt->stopping) != 0))
         enter_meets_stop(m, p);
@@ -175,6 +200,7 @@ void gt_syscall_enter_blocking_kept(void)
     gt_bump(&p->syscall_tick, 1u); /* whatever becomes of the P, it is not this call's */
     gt_g_to_syscall_lost(m, g, tok, GT_G_RUNNING);
     gt_trace_release(m, tok);
+    GT_PERTURB(m, syscall_blocking);
     p = gt_p_release(m, GT_P_IDLE); /* ProcStop */
     gt_p_handoff(m, p);
     gt_unpin(m);
@@ -187,9 +213,12 @@ static bool steal_status(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
     uint64_t w = gt_load_acquire(&p->t.status); /* pair: pstatus */
     if (gt_status_of(w) != GT_P_SYSCALL)
         return false;
+    GT_PERTURB(m, steal_seen);
     if (GT_FAULT(retake_unguarded) && m == rt->sysmon_m)
         return take_p_unguarded(m, p, w, to, GT_STEAL_BY_OTHER);
-    return take_p(m, p, w, to, GT_STEAL_BY_OTHER);
+    bool took = take_p(m, p, w, to, GT_STEAL_BY_OTHER);
+    GT_PERTURB(m, steal_done);
+    return took;
 }
 
 static bool in_syscall_with(struct gt_g *g, struct gt_p *p)
@@ -207,6 +236,7 @@ static void steal_scanned_unguarded(struct gt_m *m, struct gt_g *g, struct gt_p 
     gt_store_release(&p->m, NULL); /* pair: p-owner */
     gt_p_set(m, p, gt_tok_none(), to);
     gt_g_scan_end_lost(m, g);
+    GT_PERTURB(m, steal_taken);
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_OTHER);
     gt_bump(&p->syscall_tick, 1u);
@@ -224,18 +254,22 @@ static bool steal_scanbit(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
         gt_g_scan_end(m, g);
         return false;
     }
+    GT_PERTURB(m, steal_seen);
     if (GT_FAULT(retake_unguarded) && m == rt->sysmon_m) {
         steal_scanned_unguarded(m, g, p, to);
         return true;
     }
     gt_tok tok = gt_trace_acquire(m); /* I2 */
+    GT_PERTURB(m, steal_acquired);
     gt_load_acquire(&g->m)->t.p = NULL; /* pair: g-m */
     gt_store_release(&p->m, NULL); /* pair: p-owner */
     gt_p_set(m, p, tok, to);
+    GT_PERTURB(m, steal_taken);
     GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_OTHER);
     gt_bump(&p->syscall_tick, 1u);
     gt_g_scan_end_lost(m, g);
     gt_trace_release(m, tok);
+    GT_PERTURB(m, steal_done);
     return true;
 }
 
@@ -272,6 +306,7 @@ static GT_NOINLINE bool reacquire_unguarded(struct gt_m *m, struct gt_g *g, stru
 {
     if (!gt_p_take(m, p, gt_tok_none(), w, GT_P_RUNNING))
         return false;
+    GT_PERTURB(m, exit_taken);
     gt_tok tok = gt_section_begin(m);
     reacquired(m, g, p, tok);
     gt_section_end(m, tok);
@@ -296,14 +331,19 @@ GT_HOT bool exit_fast(struct gt_m *m, struct gt_g *g)
     uint64_t w = status ? gt_load_acquire(&p->t.status) : 0; /* pair: pstatus */ /* I2 */
     if (status && gt_status_of(w) != GT_P_SYSCALL)
         return false;
+    GT_PERTURB(m, exit_seen);
     if (GT_FAULT(reacquire_unguarded) && status)
         return reacquire_unguarded(m, g, p, w);
     gt_tok tok = gt_section_begin(m); /* I1: across the change and its event */
+    GT_PERTURB(m, exit_acquired);
     if (status) {
         ok = gt_p_take(m, p, tok, w, GT_P_RUNNING);
-        if (ok)
+        if (ok) {
+            GT_PERTURB(m, exit_taken);
             reacquired(m, g, p, tok);
+        }
     } else if (gt_likely(gt_g_syscall_return(m, g, tok))) {
+        GT_PERTURB(m, exit_taken);
         GT_EMIT(m, tok, go_syscall_end, false);
         gt_bump(&gt_m_p(m)->syscall_tick, 1u);
         ok = true;
@@ -332,6 +372,7 @@ GT_NORETURN static void exit_with(struct gt_m *m, struct gt_g *g, struct gt_p *p
 {
     gt_p_acquire(m, p);
     gt_tok tok = gt_trace_acquire(m);
+    GT_PERTURB(m, exit_with);
     gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_RUNNING);
     GT_EMIT(m, tok, go_syscall_end, true);
     GT_EMIT(m, tok, go_start);
@@ -350,8 +391,10 @@ GT_NORETURN static void exit_with(struct gt_m *m, struct gt_g *g, struct gt_p *p
 static void make_runnable(struct gt_m *m, struct gt_g *g)
 {
     gt_tok tok = gt_trace_acquire_no_p(m);
+    GT_PERTURB(m, exit_counted);
     gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_RUNNABLE);
     gt_no_p_changed(m);
+    GT_PERTURB(m, exit_changed);
     GT_EMIT(m, tok, go_syscall_end, true);
     gt_store_relaxed(&g->m, NULL);
     m->t.g = NULL;
@@ -362,6 +405,7 @@ void gt_syscall_exit_slow(struct gt_m *m)
 {
     struct gt_runtime *rt = m->rt;
     struct gt_g *g = gt_m_g(m);
+    GT_PERTURB(m, exit_lost);
     struct gt_p *p = find_idle_p(m);
     if (p)
         exit_with(m, g, p);

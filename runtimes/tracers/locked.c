@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "gauntlet/fault.h"
+#include "gauntlet/perturb.h"
 #include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
 #include "tracers/common/buf.h"
@@ -207,6 +208,20 @@ static inline struct gt_stack_cache *w_cache(struct gt_mach *m)
     return &m_of(m)->stacks;
 }
 
+/* Fault buffer_lost_inside: the one buffer is nobody's to lose. */
+static inline struct gt_tbuf **w_buffer(struct gt_mach *m, uint64_t w)
+{
+    (void)m;
+    (void)w;
+    return NULL;
+}
+/* Fault inner_rereads: it never changes inside a section. */
+static inline uint64_t w_generation(struct locked *t, uint64_t w)
+{
+    (void)t;
+    return w;
+}
+
 #include "tracers/common/events.inc"
 
 /* The stop that ends the trace is not in it: its end would come after the trace's. */
@@ -364,7 +379,10 @@ static void switch_on(struct locked *t, uint64_t w)
     gt_string_tab_begin(&t->strings, &out);
     t->trace = gt_gen_number(w);
     h->set_enabled(h, true);
+    GT_PERTURB_HOST(h, trace_enabled);
     gt_store_release(&t->generation, w); /* pair: generation */
+    gt_trace_stored(h, w);
+    GT_PERTURB_HOST(h, trace_begun);
     gt_section_fence(t->os, t->asym);
     const gt_a32 *exiting = h->exiting_syscall(h);
     gt_await(exiting, gt_load_seqcst(exiting) == 0); /* pair: exiting-syscall */
@@ -470,6 +488,7 @@ static void last_status(struct gt_task *g, void *arg)
     struct pass *p = arg;
     struct gt_wire_g *wg = g->trace;
     struct gt_trace_g_view v;
+    GT_PERTURB_HOST(p->t->host, status_g);
     gt_slots_clean_next(&wg->s, p->w);
     if (gt_slots_traced(&wg->s, p->w) || gt_wire_g_unborn(wg, p->t->trace, p->w))
         return;
@@ -502,6 +521,8 @@ static void switch_off(struct locked *t)
     h->stop_world(h, GT_WORLD_TRACE_STOP);
     h->sysmon_lock(h);
     gt_store_release(&t->generation, GT_GEN_OFF); /* pair: generation */
+    gt_trace_stored(h, GT_GEN_OFF);
+    GT_PERTURB_HOST(t->host, trace_disabled);
     h->set_enabled(h, false);
     h->sysmon_unlock(h);
     await_sections(t);
@@ -568,6 +589,7 @@ static void locked_run_ended(void *tv)
     if (w != GT_GEN_OFF)
         t->last_generation = w;
     gt_store_relaxed(&t->generation, GT_GEN_OFF);
+    gt_trace_stored(t->host, GT_GEN_OFF);
     t->buf = NULL;
     t->writer = 0;
     t->full = (struct gt_tbuf_queue){0};

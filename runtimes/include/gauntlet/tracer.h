@@ -221,7 +221,18 @@ struct gt_tracer_host {
      * calls gt_section_fence before it looks at marks. 0 when a run begins. */
     gt_a64 *generation;
     const gt_a32 *fault; /* for GT_FAULT_IN (fault.h) */
+    /* The calling M passes a point of perturb.def (GT_PERTURB_HOST of perturb.h): it may sleep
+     * there. NULL: not disturbed. */
+    void (*perturb)(const struct gt_tracer_host *h, uint32_t point);
+    /* The tracer has just stored generation w, 0: none any more. World stopped, or world
+     * semaphore held. For the journal; NULL: there is none. */
+    void (*stored)(const struct gt_tracer_host *h, uint64_t w);
 };
+static inline void gt_trace_stored(const struct gt_tracer_host *h, uint64_t w)
+{
+    if (h->stored)
+        h->stored(h, w);
+}
 
 /*
  * One op per event. m is the calling M: its P (m->p) and current G (m->g) are the

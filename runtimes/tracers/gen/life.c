@@ -83,10 +83,14 @@ static void switch_on(struct gen *t, uint64_t first)
     h->each_p(h, forget_syscall, t);
     gen_tables_begin(t, first);
     h->set_enabled(h, true);
+    GT_PERTURB_HOST(h, trace_enabled);
     gt_store_release(t->generation, first); /* pair: generation */
+    gt_trace_stored(h, first);
+    GT_PERTURB_HOST(h, trace_begun);
     gt_section_fence(t->os, t->asym);
     const gt_a32 *exiting = h->exiting_syscall(h);
-    gt_await(exiting, gt_load_seqcst(exiting) == 0); /* pair: exiting-syscall */
+    if (!GEN_FAULT(t, start_awaits_nobody))
+        gt_await(exiting, gt_load_seqcst(exiting) == 0); /* pair: exiting-syscall */
     gen_write_sync(t, first);
     gt_tok tok = h->acquire(h);
     gen_begin_trace(t, h->self(h), tok.v);
@@ -226,6 +230,7 @@ void gen_run_ended(void *tv)
     if (w != GT_GEN_OFF)
         t->last_generation = w;
     gt_store_relaxed(t->generation, GT_GEN_OFF);
+    gt_trace_stored(h, GT_GEN_OFF);
     h->sched_lock(h);
     h->each_m(h, forget_m, NULL);
     h->sched_unlock(h);
