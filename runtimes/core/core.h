@@ -25,6 +25,7 @@
 #include "core/alloc.h"
 #include "core/lock.h"
 #include "core/offsets.h"
+#include "core/perturb.h"
 #include "core/stack.h"
 #include "core/topology.h"
 #include "gauntlet/journal.h"
@@ -233,6 +234,7 @@ struct gt_m {
     struct gt_journal journal; /* Guarded by: journal_lock */
     struct gt_spin journal_lock;
     gt_a64 transitions;
+    struct gt_perturb_m perturb;
 #endif
 };
 
@@ -433,6 +435,7 @@ struct gt_runtime {
     gt_a32 journal_on;
     gt_a32 journal_round;
     uint64_t journal_cap; /* entries per M and round */
+    struct gt_perturb perturb;
 #endif
 };
 

@@ -98,8 +98,10 @@ static void switch_on_system(void *arg)
         gt_schedule(m);
     }
     GT_EMIT(m, tok, go_switch, &to->t, false);
+    GT_PERTURB(m, switch_event);
     gt_store_relaxed(&from->m, NULL);
     gt_g_from_running(m, from, tok, GT_G_WAITING);
+    GT_PERTURB(m, switch_changed);
     start_other(m, to, tok);
     gt_store_release(&c->other, from); /* pair: coro */
     gt_trace_release(m, tok);

@@ -36,6 +36,7 @@ static inline __attribute__((always_inline)) gt_tok gt_section_open(struct gt_m 
 {
     struct gt_runtime *rt = m->rt;
     gt_tok t;
+    GT_PERTURB(m, section_hint);
     if (gt_likely(on == GT_TRACE_INLINE))
         t.v = gt_section_enter(&m->t.section, &rt->generation, true);
     else

@@ -78,6 +78,7 @@ void gt_callback_left(struct gt_runtime *rt)
 static void give_back(struct gt_m *m)
 {
     struct gt_runtime *rt = m->rt;
+    GT_PERTURB(m, dropm_home);
     gt_m_fini_thread(m); /* I4 */
     gt_lock(&rt->extra_lock);
     m->extra_next = rt->extra_ms;
@@ -93,8 +94,10 @@ static void leave(void *arg)
     struct gt_g *g = gt_m_g(m);
     gt_fiber_switch_end(&m->sys_fiber);
     gt_tok tok = gt_trace_acquire_no_p(m);
+    GT_PERTURB(m, dropm_counted);
     gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_DEAD);
     gt_no_p_changed(m);
+    GT_PERTURB(m, dropm_changed);
     GT_EMIT(m, tok, go_destroy_syscall);
     gt_store_relaxed(&g->m, NULL);
     m->t.g = NULL;
@@ -124,12 +127,14 @@ static void arrive(void *arg)
     if (m->rt->tracer->g_born)
         m->rt->tracer->g_born(m->rt->tracer_state, &g->t);
     gt_tok tok = gt_trace_acquire_no_p(m);
+    GT_PERTURB(m, needm_counted);
     gt_store_release(&g->m, m); /* pair: g-m */
     gt_g_at_top(g);
     /* With the lost mark: a thief that remembers this G from its last call on some P must
      * not take that P while this M gets it. */
     gt_g_to_syscall_lost(m, g, tok, GT_G_DEAD);
     gt_no_p_changed(m);
+    GT_PERTURB(m, needm_changed);
     GT_EMIT(m, tok, go_create_syscall, &g->t);
     m->t.g = &g->t;
     gt_trace_release(m, tok);

@@ -106,6 +106,7 @@ static void stop(struct gt_runtime *rt, enum gt_gc_stop which)
 {
     gt_world_stop_held(rt, which == GT_GC_STOP_SWEEP_TERM ? GT_WORLD_GC_SWEEP_TERM
                                                           : GT_WORLD_GC_MARK_TERM);
+    GT_PERTURB_SELF(gc_stopped);
     gt_gc_hist_add(&rt->gc->asked[which], gt_nanotime() - rt->world_asked);
 }
 
@@ -113,6 +114,7 @@ static void start(struct gt_runtime *rt, enum gt_gc_stop which)
 {
     int64_t asked = rt->world_asked; /* semaphore held: nobody else asks */
     gt_world_start_held(rt);
+    GT_PERTURB_SELF(gc_started);
     gt_gc_hist_add(&rt->gc->stopped[which], rt->world_started - asked);
 }
 

@@ -169,6 +169,7 @@ bool gt_gc_scan_g(struct gt_m *m, struct gt_g *g, uint64_t cycle, size_t *bytes)
     for (uint32_t tries = 0;; tries++) {
         bool done = false, dead = false;
         if (gt_likely(gt_g_scan_try(m, g))) {
+            GT_PERTURB(m, gc_scan);
             done = scan_held(m, g, cycle, bytes);
             gt_g_scan_end(m, g);
         } else if (gt_g_status(g) == GT_G_RUNNING) {

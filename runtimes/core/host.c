@@ -174,6 +174,16 @@ static void resume_g(const struct gt_tracer_host *h, struct gt_task *g)
     gt_resume_g(h->rt, gt_g_of(g));
 }
 
+#if GT_ORACLE
+static void perturb(const struct gt_tracer_host *h, uint32_t point)
+{
+    (void)h;
+    struct gt_m *m = gt_tls_m();
+    if (m && point < GT_PERTURB_POINTS)
+        gt_perturb_pass(m, (enum gt_perturb_point)point);
+}
+#endif
+
 struct safe_call {
     void (*fn)(struct gt_proc *, void *);
     void *arg;
@@ -524,4 +534,8 @@ void gt_host_init(struct gt_runtime *rt)
         .checks_owner = gt_checks_owner(rt),
         .generation = &rt->generation,
     };
+#if GT_ORACLE
+    if (rt->perturb.level != GT_PERTURB_OFF)
+        rt->tracer_host.perturb = perturb;
+#endif
 }

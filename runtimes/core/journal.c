@@ -152,5 +152,6 @@ void gt_journal_next_round(struct gt_runtime *rt)
     }
     gt_unlock(&rt->sched_lock);
     gt_add_relaxed(&rt->journal_round, 1u);
+    gt_perturb_next_round(rt);
 }
 #endif

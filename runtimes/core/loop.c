@@ -56,6 +56,7 @@ void gt_wake(struct gt_runtime *rt)
         return;
     if (v.idle == 0)
         return;
+    GT_PERTURB_SELF(wake_seen);
     int32_t zero = v.spinning;
     if (!gt_cas_acq_rel(&rt->spinning, &zero, v.spinning + 1)) /* pair: spinning */
         return;
@@ -99,6 +100,7 @@ static bool poll_network(struct gt_m *m)
     gt_bump(&gt_m_p(m)->count.netpolls, 1u);
     if (!list.head)
         return false;
+    GT_PERTURB(m, poll_found);
     gt_inject(m, &list);
     return true;
 }
@@ -288,9 +290,11 @@ static void go_idle(struct gt_m *m, int64_t next_timer)
     (void)next_timer;
     if (!put_p_idle(m))
         return;
+    GT_PERTURB(m, idle_published);
     bool spun = m->spinning;
     if (spun)
         stop_spinning(m);
+    GT_PERTURB(m, idle_recheck);
     if (work_after_all(rt)) {
         struct gt_p *p = take_idle_p(m, was);
         if (p) {

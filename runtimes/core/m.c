@@ -68,6 +68,7 @@ void gt_m_init_thread(struct gt_m *m)
 void gt_m_fini_thread(struct gt_m *m)
 {
     struct gt_runtime *rt = m->rt;
+    GT_PERTURB(m, m_leaves);
     gt_lock(&rt->sched_lock);
     gt_assert_held(&rt->sched_lock); /* I3 */
     gt_profile_leave(m);
@@ -130,6 +131,7 @@ static void thread_main(void *arg)
     gt_m_enter(m, m_main);
     struct gt_runtime *rt = m->rt;
     gt_m_fini_thread(m);
+    GT_PERTURB(m, m_left);
     gt_lock(&rt->sched_lock);
     rt->n_ms--;
     m->ended = true;
@@ -302,6 +304,7 @@ static void sleep_for_p(struct gt_m *m)
 {
     gt_note_sleep(&m->park, -1);
     gt_note_clear(&m->park);
+    GT_PERTURB(m, m_woken);
     if (!m->nextp) {
         if (gt_load_acquire(&m->rt->exiting) == 0) /* pair: exiting */
             gt_throw(m->rt, "M %llu woken without a P", (unsigned long long)m->t.serial);
@@ -320,6 +323,7 @@ void gt_m_stop(struct gt_m *m)
     gt_assert(rt, m->t.p == NULL && m->locks == 0);
     if (m->spinning)
         gt_throw(rt, "M %llu parks while spinning", (unsigned long long)m->t.serial);
+    GT_PERTURB(m, m_parks);
     gt_lock(&rt->sched_lock);
     if (gt_load_relaxed(&rt->exiting) != 0) {
         gt_unlock(&rt->sched_lock);

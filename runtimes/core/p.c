@@ -108,6 +108,7 @@ void gt_p_acquire(struct gt_m *m, struct gt_p *p)
 {
     gt_p_wire(m, p);
     gt_tok tok = gt_trace_acquire(m);
+    GT_PERTURB(m, p_wired);
     gt_p_set(m, p, tok, GT_P_RUNNING);
     GT_EMIT(m, tok, proc_start);
     gt_trace_release(m, tok);
@@ -120,6 +121,7 @@ struct gt_p *gt_p_release(struct gt_m *m, enum gt_pstatus to)
     struct gt_p *p = gt_m_p(m);
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, proc_stop, &p->t);
+    GT_PERTURB(m, p_stop_event);
     m->t.p = NULL;
     gt_store_release(&p->m, NULL); /* pair: p-owner */
     gt_p_set(m, p, tok, to);
@@ -173,6 +175,7 @@ void gt_p_handoff(struct gt_m *m, struct gt_p *p)
     m->locks++;
     int32_t zero = 0;
     gt_add_relaxed(&rt->count.handoffs, 1u);
+    GT_PERTURB(m, p_handoff);
     if (wants_an_m(rt, p)) {
         gt_m_start(rt, p, false);
         goto out;

@@ -62,6 +62,7 @@ struct gt_g *gt_stop_to_wait_late(struct gt_m *m)
     gt_tok tok = gt_section_begin(m);
     gt_store_relaxed(&g->m, NULL);
     gt_g_from_running(m, g, tok, GT_G_WAITING);
+    GT_PERTURB(m, park_changed);
     GT_EMIT(m, tok, go_block, why);
     m->t.g = NULL;
     gt_section_end(m, tok);
@@ -113,8 +114,10 @@ static void inject_event_first(struct gt_m *m, struct gt_tasks *list)
     for (struct gt_task *t = list->head; t; t = t->link)
         GT_EMIT(m, tok, go_unblock, t);
     gt_trace_release(m, tok);
-    for (struct gt_task *t = list->head; t; t = t->link)
+    for (struct gt_task *t = list->head; t; t = t->link) {
+        GT_PERTURB(m, inject_next);
         gt_g_change(m, gt_g_of(t), gt_tok_none(), GT_G_WAITING, GT_G_RUNNABLE);
+    }
 }
 
 /* I3, seed 000: each change and its event in one section, the change first. The link of a
@@ -125,7 +128,9 @@ static void inject_mark(struct gt_m *m, struct gt_tasks *list)
     bool no_p = m->t.p == NULL;
     gt_tok tok = no_p ? gt_trace_acquire_no_p(m) : gt_trace_acquire(m);
     for (struct gt_task *t = list->head; t; t = t->link) {
+        GT_PERTURB(m, inject_next);
         gt_g_change(m, gt_g_of(t), tok, GT_G_WAITING, GT_G_RUNNABLE);
+        GT_PERTURB(m, inject_changed);
         GT_EMIT(m, tok, go_unblock, t);
     }
     if (no_p)
@@ -146,6 +151,7 @@ void gt_inject(struct gt_m *m, struct gt_tasks *list)
         inject_mark(m, list);
     gt_add_relaxed(&rt->count.injected, n);
     rt->sched->enqueue_batch(rt->sched_state, m->t.p, list);
+    GT_PERTURB(m, inject_queued);
     for (uint32_t i = m->t.p ? 1 : 0; i < n && gt_load_relaxed(&rt->idle_ps) != 0; i++)
         gt_wake_maybe(rt);
     gt_wake_maybe(rt);
@@ -158,9 +164,11 @@ GT_HOT void stop_running(struct gt_m *m, enum gt_stop_reason why, enum gt_enqueu
     struct gt_g *g = gt_m_g(m);
     gt_tok tok = gt_section_begin(m);
     GT_EMIT(m, tok, go_stop, why);
+    GT_PERTURB(m, stop_event);
     gt_store_relaxed(&g->m, NULL);
     gt_g_from_running(m, g, tok, GT_G_RUNNABLE);
     m->t.g = NULL;
+    GT_PERTURB(m, stop_changed);
     gt_section_end(m, tok);
     gt_enqueue(m, g, kind);
 }
@@ -179,6 +187,7 @@ static void stop_for_suspender(struct gt_m *m)
     gt_set_wait_reason(g, GT_WAIT_PREEMPTED);
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, go_block, GT_WAIT_PREEMPTED);
+    GT_PERTURB(m, suspend_event);
     gt_store_relaxed(&g->m, NULL);
     gt_g_from_running(m, g, tok, GT_G_WAITING);
     m->t.g = NULL;
@@ -499,6 +508,7 @@ GT_HOT int spawn(struct gt_m *m, struct gt_runtime *rt, gt_fn fn, void *arg, uin
             gt_gc_shade(m, (uintptr_t)arg); /* GC4: its stack is black */
         gt_tok tok = gt_section_begin(m);
         gt_g_from_dead(m, g, tok, GT_G_RUNNABLE);
+        GT_PERTURB(m, spawn_changed);
         GT_EMIT(m, tok, go_create, &g->t, (uintptr_t)g->fn, false);
         gt_section_end(m, tok);
         gt_bump(&gt_m_p(m)->count.spawned, 1u);
@@ -591,6 +601,7 @@ static void exit_on_system(void *arg)
     bool locked = m->lockedg == g;
     gt_tok tok = gt_section_begin(m);
     GT_EMIT(m, tok, go_destroy);
+    GT_PERTURB(m, exit_event);
     gt_store_relaxed(&g->m, NULL);
     gt_g_from_running(m, g, tok, GT_G_DEAD);
     m->t.g = NULL;

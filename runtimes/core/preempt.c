@@ -117,8 +117,10 @@ static bool on_preempt_signal(struct gt_sigctx *ctx)
         return false;
     if (may_stop(m, ctx)) {
         struct gt_g *g = gt_m_g(m);
+        GT_PERTURB_PAUSE(m);
         stop_here(m, g, ctx);
         go_on_here(m, g);
+        GT_PERTURB_RESUME(m);
     }
     return true;
 }

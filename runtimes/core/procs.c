@@ -68,6 +68,7 @@ static void bury_p(struct gt_m *m, struct gt_p *p)
     gt_gc_p_dies(rt, p);
     gt_store_relaxed(&p->sysg, NULL);
     gt_p_set(m, p, gt_tok_none(), GT_P_DEAD);
+    GT_PERTURB(m, procs_dead);
     if (rt->tracer->p_dies)
         rt->tracer->p_dies(rt->tracer_state, &p->t);
 }
@@ -122,6 +123,7 @@ int gt_procs_resize(struct gt_m *m, int32_t n)
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, procs_change, now);
     gt_trace_release(m, tok);
+    GT_PERTURB(m, procs_event);
     for (int32_t i = before; i < now; i++)
         revive(m, gt_load_relaxed(&rt->allp[i]), GT_P_STOPPED);
     if (gt_m_p(m)->t.id >= now)

@@ -42,9 +42,11 @@ GT_NORETURN GT_HOT void gt_run(struct gt_m *m, struct gt_g *g, bool inherit)
 {
     struct gt_p *p = gt_m_p(m);
     gt_tok tok = gt_section_begin(m);
+    GT_PERTURB(m, run_acquired);
     gt_store_release(&g->m, m); /* pair: g-m */
     m->t.g = &g->t;
     gt_g_change(m, g, tok, GT_G_RUNNABLE, GT_G_RUNNING);
+    GT_PERTURB(m, run_changed);
     GT_EMIT(m, tok, go_start);
     gt_section_end(m, tok);
     gt_store_relaxed(&p->async, g->async_ok);
@@ -73,9 +75,12 @@ GT_HOT void gt_enqueue(struct gt_m *m, struct gt_g *g, enum gt_enqueue_kind kind
 GT_HOT void gt_ready_inline(struct gt_m *m, struct gt_g *g, bool next)
 {
     gt_tok tok = gt_section_begin(m);
+    GT_PERTURB(m, ready_acquired);
     gt_g_change(m, g, tok, GT_G_WAITING, GT_G_RUNNABLE);
+    GT_PERTURB(m, ready_changed);
     GT_EMIT(m, tok, go_unblock, &g->t);
     gt_section_end(m, tok);
+    GT_PERTURB(m, ready_done);
     if (gt_likely(m->t.p != NULL))
         gt_bump(&gt_m_p(m)->count.readies, 1u);
     gt_enqueue(m, g, next ? GT_ENQ_NEXT : GT_ENQ_LOCAL);
@@ -129,9 +134,11 @@ GT_HOT struct gt_g *gt_stop_to_wait(struct gt_m *m)
     gt_bump(&gt_m_p(m)->count.parks, 1u);
     gt_tok tok = gt_section_begin(m);
     GT_EMIT(m, tok, go_block, (enum gt_wait_reason)gt_load_relaxed(&g->t.wait_reason));
+    GT_PERTURB(m, park_event);
     gt_store_relaxed(&g->m, NULL);
     gt_g_from_running(m, g, tok, GT_G_WAITING);
     m->t.g = NULL;
+    GT_PERTURB(m, park_changed);
     gt_section_end(m, tok);
     return g;
 }

@@ -61,6 +61,27 @@ static int set_fault(struct gt_runtime *rt, const char *name, char *err, size_t 
     return -EINVAL;
 }
 
+/* -EINVAL: no such level; -ENOTSUP: this build disturbs nobody. */
+static int set_perturb(struct gt_runtime *rt, char *err, size_t n)
+{
+    uint32_t level = rt->config.perturb;
+    if (level >= GT_PERTURB_LEVELS) {
+        snprintf(err, n, "perturb is %u; it must be 0 (off) to %d (%s)", level, GT_PERTURB_LEVELS - 1,
+                 gt_perturb_level_name(GT_PERTURB_LEVELS - 1));
+        return -EINVAL;
+    }
+#if GT_ORACLE
+    gt_perturb_begin(rt);
+#else
+    if (level != GT_PERTURB_OFF) {
+        snprintf(err, n, "perturb is %s, but this build has no points: use the oracle program",
+                 gt_perturb_level_name(level));
+        return -ENOTSUP;
+    }
+#endif
+    return 0;
+}
+
 /* ---- create ------------------------------------------------------------------------- */
 static int fail(char *err, size_t n, int rc, const char *what)
 {
@@ -221,6 +242,8 @@ int gt_runtime_create(const struct gt_config *c, struct gt_runtime **out, char *
         (rt->tracer->head.flags & GT_TRACER_CORE_SECTIONS) && gt_os_membarrier() == 0;
     init_locks(rt);
     rc = set_fault(rt, c->fault, err, n);
+    if (rc == 0)
+        rc = set_perturb(rt, err, n);
     if (rc == 0)
         rc = init_rest(rt, err, n);
     if (rc != 0)

@@ -56,6 +56,7 @@ static void give_p_to_stopper_status(struct gt_m *m, struct gt_p *p)
     if (gt_status_of(w) != GT_P_SYSCALL)
         return;
     gt_tok tok = gt_trace_acquire(m); /* I2: before the swap, released on both outcomes */
+    GT_PERTURB(m, syscall_gives);
     if (rt->stop_wait > 0 && gt_p_take(m, p, tok, w, GT_P_STOPPED)) {
         /* A steal, not a stop: another M may have had the P since. */
         GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_SELF);
@@ -72,6 +73,7 @@ static void give_p_to_stopper_scanbit(struct gt_m *m, struct gt_p *p)
     struct gt_g *g = gt_m_g(m);
     gt_await(&g->t.status, gt_g_scan_try(m, g));
     gt_tok tok = gt_trace_acquire(m);
+    GT_PERTURB(m, syscall_gives);
     if (m->t.p == &p->t && rt->stop_wait > 0) {
         GT_EMIT(m, tok, proc_stop, &p->t);
         m->t.p = NULL;
@@ -112,17 +114,20 @@ void gt_syscall_enter_kept(void)
     g->syscall_pc = (uintptr_t)__builtin_return_address(0);
     gt_tok tok = gt_section_begin(m);
     GT_EMIT(m, tok, go_syscall_begin);
+    GT_PERTURB(m, syscall_begun);
     m->syscall_tick = gt_load_relaxed(&p->syscall_tick);
     m->oldp = p;
     gt_bump(&p->count.syscalls, 1u);
     gt_store_release(&p->sysg, g); /* pair: sysg */
     gt_g_from_running(m, g, tok, GT_G_SYSCALL);
+    GT_PERTURB(m, syscall_g_changed);
     if (rt->syscalls == GT_SYSCALLS_STATUS) {
         m->t.p = NULL;
         gt_store_release(&p->m, NULL); /* pair: p-owner */
         gt_p_set(m, p, tok, GT_P_SYSCALL);
     }
     gt_section_end(m, tok);
+    GT_PERTURB(m, syscall_entered);
     gt_fence_light(rt); /* pair: asym */ /* against the stopper: stopping := 1, fence, who is in a syscall? */
     if (gt_unlikely(gt_load_relaxed(&rt->stopping) != 0))
         enter_meets_stop(m, p);
@@ -147,6 +152,7 @@ void gt_syscall_enter_blocking_kept(void)
     gt_bump(&p->syscall_tick, 1u); /* whatever becomes of the P, it is not this call's */
     gt_g_to_syscall_lost(m, g, tok, GT_G_RUNNING);
     gt_trace_release(m, tok);
+    GT_PERTURB(m, syscall_blocking);
     p = gt_p_release(m, GT_P_IDLE); /* ProcStop */
     gt_p_handoff(m, p);
     gt_unpin(m);
@@ -169,13 +175,17 @@ static bool steal_status(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
     uint64_t w = gt_load_acquire(&p->t.status); /* pair: pstatus */
     if (gt_status_of(w) != GT_P_SYSCALL)
         return false;
+    GT_PERTURB(m, steal_seen);
     gt_tok tok = gt_trace_acquire(m); /* I2 */
+    GT_PERTURB(m, steal_acquired);
     bool took = gt_p_take(m, p, tok, w, to);
     if (took) {
+        GT_PERTURB(m, steal_taken);
         GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_OTHER);
         gt_bump(&p->syscall_tick, 1u);
     }
     gt_trace_release(m, tok);
+    GT_PERTURB(m, steal_done);
     return took;
 }
 
@@ -196,14 +206,18 @@ static bool steal_scanbit(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
         gt_g_scan_end(m, g);
         return false;
     }
+    GT_PERTURB(m, steal_seen);
     gt_tok tok = gt_trace_acquire(m); /* I2 */
+    GT_PERTURB(m, steal_acquired);
     gt_load_acquire(&g->m)->t.p = NULL; /* pair: g-m */
     gt_store_release(&p->m, NULL); /* pair: p-owner */
     gt_p_set(m, p, tok, to);
+    GT_PERTURB(m, steal_taken);
     GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_OTHER);
     gt_bump(&p->syscall_tick, 1u);
     gt_g_scan_end_lost(m, g);
     gt_trace_release(m, tok);
+    GT_PERTURB(m, steal_done);
     return true;
 }
 
@@ -252,12 +266,17 @@ GT_HOT bool exit_fast(struct gt_m *m, struct gt_g *g)
     uint64_t w = status ? gt_load_acquire(&p->t.status) : 0; /* pair: pstatus */ /* I2 */
     if (status && gt_status_of(w) != GT_P_SYSCALL)
         return false;
+    GT_PERTURB(m, exit_seen);
     gt_tok tok = gt_section_begin(m); /* I1: across the change and its event */
+    GT_PERTURB(m, exit_acquired);
     if (status) {
         ok = gt_p_take(m, p, tok, w, GT_P_RUNNING);
-        if (ok)
+        if (ok) {
+            GT_PERTURB(m, exit_taken);
             reacquired(m, g, p, tok);
+        }
     } else if (gt_likely(gt_g_syscall_return(m, g, tok))) {
+        GT_PERTURB(m, exit_taken);
         GT_EMIT(m, tok, go_syscall_end, false);
         gt_bump(&gt_m_p(m)->syscall_tick, 1u);
         ok = true;
@@ -286,6 +305,7 @@ GT_NORETURN static void exit_with(struct gt_m *m, struct gt_g *g, struct gt_p *p
 {
     gt_p_acquire(m, p);
     gt_tok tok = gt_trace_acquire(m);
+    GT_PERTURB(m, exit_with);
     gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_RUNNING);
     GT_EMIT(m, tok, go_syscall_end, true);
     GT_EMIT(m, tok, go_start);
@@ -304,8 +324,10 @@ GT_NORETURN static void exit_with(struct gt_m *m, struct gt_g *g, struct gt_p *p
 static void make_runnable(struct gt_m *m, struct gt_g *g)
 {
     gt_tok tok = gt_trace_acquire_no_p(m);
+    GT_PERTURB(m, exit_counted);
     gt_g_change(m, g, tok, GT_G_SYSCALL, GT_G_RUNNABLE);
     gt_no_p_changed(m);
+    GT_PERTURB(m, exit_changed);
     GT_EMIT(m, tok, go_syscall_end, true);
     gt_store_relaxed(&g->m, NULL);
     m->t.g = NULL;
@@ -316,6 +338,7 @@ void gt_syscall_exit_slow(struct gt_m *m)
 {
     struct gt_runtime *rt = m->rt;
     struct gt_g *g = gt_m_g(m);
+    GT_PERTURB(m, exit_lost);
     struct gt_p *p = find_idle_p(m);
     if (p)
         exit_with(m, g, p);

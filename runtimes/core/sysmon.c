@@ -102,6 +102,7 @@ static bool retake_from_syscall(struct gt_m *m, struct gt_p *p, int64_t now)
     }
     if (others_can_work(rt, p) && now - p->seen.syscall_when < SLICE)
         return false;
+    GT_PERTURB(m, retake_seen);
     if (!gt_p_steal_syscall(m, p, GT_P_IDLE))
         return false;
     gt_add_relaxed(&rt->count.retaken, 1u);
@@ -159,8 +160,10 @@ static void poll_if_nobody_does(struct gt_m *m, int64_t now)
     polls(rt, true);
     gt_netpoll(rt, 0, &list);
     gt_add_relaxed(&rt->count.netpolls, 1u);
-    if (list.head)
+    if (list.head) {
+        GT_PERTURB(m, poll_found);
         gt_inject(m, &list);
+    }
     polls(rt, false);
 }
 

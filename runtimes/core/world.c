@@ -49,6 +49,7 @@ void gt_g_pretend_wait_kept(struct gt_m *m, enum gt_wait_reason why)
     gt_signal_fence();
     gt_store_relaxed(&g->t.wait_reason, (uint32_t)why);
     gt_g_from_running(m, g, gt_tok_none(), GT_G_WAITING);
+    GT_PERTURB(m, pretend_wait);
 }
 
 void gt_g_pretend_end(struct gt_m *m)
@@ -128,6 +129,7 @@ static void stop_with_sema(struct gt_m *m, enum gt_world_kind kind)
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, stw_begin, kind);
     gt_trace_release(m, tok);
+    GT_PERTURB(m, stop_asked);
     rt->world_kind = kind;
     rt->world_asked = gt_nanotime();
     gt_lock(&rt->sched_lock);
@@ -135,6 +137,7 @@ static void stop_with_sema(struct gt_m *m, enum gt_world_kind kind)
     rt->stop_wait = gt_load_relaxed(&rt->procs);
     gt_store_seqcst(&rt->stopping, 1u); /* pair: stopping */
     gt_fence_heavy(rt); /* pair: asym */
+    GT_PERTURB(m, stop_stopping);
     gt_preempt_all(rt);
     gt_p_set(m, own, gt_tok_none(), GT_P_STOPPED);
     rt->stop_wait--;
@@ -145,6 +148,7 @@ static void stop_with_sema(struct gt_m *m, enum gt_world_kind kind)
     if (wait)
         wait_for_stop(m, own);
     check_all_stopped(rt);
+    GT_PERTURB(m, stop_done);
     gt_store_relaxed(&own->preempt, 0u);
     int64_t took = gt_nanotime() - rt->world_asked;
     gt_store_relaxed(&rt->stop_ns_last, took);
@@ -175,6 +179,7 @@ void gt_m_stop_for_world(struct gt_m *m)
         m->spinning = false;
         gt_sub_acq_rel(&rt->spinning, 1); /* pair: spinning */
     }
+    GT_PERTURB(m, stop_met);
     gt_lock(&rt->sched_lock);
     if (gt_load_relaxed(&rt->stopping) == 0) {
         gt_unlock(&rt->sched_lock);
@@ -228,6 +233,7 @@ void gt_world_start_held(struct gt_runtime *rt)
         p->runnable_next = NULL;
         gt_m_start(rt, p, false);
     }
+    GT_PERTURB(m, start_done);
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, stw_end);
     gt_trace_release(m, tok);
@@ -250,6 +256,7 @@ void gt_run_safe_fn(struct gt_m *m, struct gt_p *p)
     struct gt_runtime *rt = m->rt;
     if (gt_swap_acq_rel(&p->safe_fn, 0u) == 0) /* pair: safefn */
         return;
+    GT_PERTURB(m, safe_point);
     rt->safe_fn(p, rt->safe_fn_arg);
     gt_lock(&rt->sched_lock);
     if (--rt->safe_wait == 0)
@@ -310,6 +317,7 @@ void gt_each_p_safe(struct gt_runtime *rt, enum gt_wait_reason why,
     gt_preempt_all(rt);
     safe_fn_idle(rt);
     gt_unlock(&rt->sched_lock);
+    GT_PERTURB(m, safe_asked);
     fn(own, arg);
     safe_fn_syscalls(m);
     while (!safe_done(rt)) {
@@ -404,6 +412,7 @@ bool gt_suspend_g(struct gt_runtime *rt, struct gt_g *g, struct gt_trace_g_view 
     suspend_begin(m);
     if (wait_for_scan(m, g)) {
         gt_store_relaxed(&g->preempt_stop, 0u);
+        GT_PERTURB(m, suspend_got);
         view_g(g, v);
         return true;
     }
@@ -429,6 +438,7 @@ void gt_resume_g(struct gt_runtime *rt, struct gt_g *g)
 {
     struct gt_m *m = gt_tls_m();
     gt_assert(rt, m->rt == rt);
+    GT_PERTURB(m, resume);
     if (g == gt_m_g(m))
         ;
     else if (gt_g_status(g) == GT_G_WAITING &&

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gauntlet/perturb.h"
 #include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
 #include "tracers/common/buf.h"
@@ -363,7 +364,9 @@ static void switch_on(struct locked *t, uint64_t w)
     gt_string_tab_begin(&t->strings, &out);
     t->trace = gt_gen_number(w);
     h->set_enabled(h, true);
+    GT_PERTURB_HOST(h, trace_enabled);
     gt_store_release(&t->generation, w); /* pair: generation */
+    GT_PERTURB_HOST(h, trace_begun);
     gt_section_fence(t->os, t->asym);
     const gt_a32 *exiting = h->exiting_syscall(h);
     gt_await(exiting, gt_load_seqcst(exiting) == 0); /* pair: exiting-syscall */
@@ -469,6 +472,7 @@ static void last_status(struct gt_task *g, void *arg)
     struct pass *p = arg;
     struct gt_wire_g *wg = g->trace;
     struct gt_trace_g_view v;
+    GT_PERTURB_HOST(p->t->host, status_g);
     gt_slots_clean_next(&wg->s, p->w);
     if (gt_slots_traced(&wg->s, p->w) || gt_wire_g_unborn(wg, p->t->trace, p->w))
         return;
@@ -501,6 +505,7 @@ static void switch_off(struct locked *t)
     h->stop_world(h, GT_WORLD_TRACE_STOP);
     h->sysmon_lock(h);
     gt_store_release(&t->generation, GT_GEN_OFF); /* pair: generation */
+    GT_PERTURB_HOST(t->host, trace_disabled);
     h->set_enabled(h, false);
     h->sysmon_unlock(h);
     await_sections(t);

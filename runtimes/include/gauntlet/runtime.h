@@ -49,7 +49,7 @@ struct gt_config {
     uint64_t seed;        /* of every random choice inside */
     const char *topology; /* NULL: this machine; else an hwloc synthetic string or XML file: placement only */
     int64_t watchdog_ns;  /* name a G that runs so long without a runtime call; 0: 10 s */
-    uint32_t perturb;     /* later: disturbance level, oracle build */
+    uint32_t perturb;     /* enum gt_perturb_level (perturb.h), oracle build only */
     struct gt_gc_options gc;
     bool check_owner;     /* lean build: check who takes a stack, as the oracle build always does */
     const char *fault;    /* NULL; else a planted fault of faults.def, in a build that has them */

@@ -36,6 +36,15 @@ struct gt_section {
     uint64_t entry; /* generation of the outermost. Its M's own */
 };
 
+/* Oracle build: the calling M passes section_marked (perturb.def). */
+#if defined(GT_ORACLE) && GT_ORACLE
+void gt_perturb_section(void);
+#else
+static inline void gt_perturb_section(void)
+{
+}
+#endif
+
 /* Does the kernel do the fences of I1 for the Ms (membarrier)? */
 static inline bool gt_section_asym(const struct gt_os *os)
 {
@@ -50,6 +59,7 @@ gt_section_enter(struct gt_section *s, const gt_a64 *generation, bool asym)
     gt_store_relaxed(&s->mark, depth + 1);
     if (__builtin_expect(depth != 0, 0))
         return s->entry; /* I2 */
+    gt_perturb_section();
     if (__builtin_expect(asym, 1))
         gt_signal_fence();
     else

@@ -60,6 +60,7 @@ static void look_at_g(struct gt_task *g, void *arg)
     struct gen *t = p->t;
     struct gt_wire_g *wg = g->trace;
     struct gt_trace_g_view v;
+    GT_PERTURB_HOST(t->host, status_g);
     gt_slots_clean_next(&wg->s, p->w);
     if (gt_slots_traced(&wg->s, p->w) || !room_for_one(t) || !t->host->suspend_g(t->host, g, &v))
         return;
@@ -147,6 +148,7 @@ static void look_at_p(struct gt_proc *p, void *arg)
     struct pass *a = arg;
     struct gen *t = a->t;
     gt_tok tok = t->host->acquire(t->host);
+    GT_PERTURB_HOST(t->host, status_p);
     struct gt_mach *m = t->host->self(t->host);
     if (gt_tok_on(tok))
         gen_write_p_status(t, m, tok.v, p, m->p == p ? GT_WIRE_P_RUNNING : GT_WIRE_P_IDLE);
@@ -170,6 +172,7 @@ static void stop_generations(struct gen *t, uint64_t w)
     t->shutdown = true;
     gt_spin_unlock(&t->lock);
     gt_store_release(t->generation, GT_GEN_OFF); /* pair: generation */
+    GT_PERTURB_HOST(t->host, trace_disabled);
     t->host->set_enabled(t->host, false);
 }
 
@@ -215,14 +218,17 @@ static void flush_round(struct gen *t, unsigned slot)
 static void flush_ms(struct gen *t, uint64_t w)
 {
     t->to_flush = NULL;
+    GT_PERTURB_HOST(t->host, advance_stored);
     t->host->sched_lock(t->host);
     t->host->each_m(t->host, list_m, t);
     t->host->sched_unlock(t->host);
+    GT_PERTURB_HOST(t->host, advance_listed);
     gt_section_fence(t->os, t->asym);
     for (;;) {
         flush_round(t, gt_gen_slot2(w));
         if (!t->to_flush)
             break;
+        GT_PERTURB_HOST(t->host, advance_flushing);
         t->os->thread_yield();
     }
     gen_wake_reader(t);
@@ -235,6 +241,7 @@ static void flush_ms(struct gen *t, uint64_t w)
 /* ---- all of it -------------------------------------------------------------------------------------- */
 static void wait_until_read(struct gen *t, uint64_t w)
 {
+    GT_PERTURB_HOST(t->host, advance_complete);
     gt_store_release(&t->flushed, gt_gen_number(w)); /* pair: flushed */
     gen_wake_reader(t); /* if it is about to park it looks again */
     t->host->ready_reader(t->host);
@@ -258,17 +265,21 @@ void gen_advance(struct gen *t, bool stop)
         h->each_g(h, look_at_g, &pass);
         h->world_lock(h);
         h->each_p_safe(h, look_at_p, &pass);
+        GT_PERTURB_HOST(h, status_done);
         if (t->header < 123)
             drop_unborn(t, w);
         t->procs = 0;
         h->each_p(h, clean_dead, &pass);
+        GT_PERTURB_HOST(h, dead_cleaned);
         if (stop)
             stop_generations(t, w);
         else
             next_generation(t, w);
         h->world_unlock(h);
         flush_ms(t, w);
+        GT_PERTURB_HOST(h, advance_flushed);
         write_g_statuses(t, w);
+        GT_PERTURB_HOST(h, advance_tables);
         gen_cpu_end(t, w, stop);
         gen_tables_end(t, w);
         if (stop)

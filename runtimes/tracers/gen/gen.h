@@ -20,6 +20,7 @@
  * semaphore, an allocation or a call of the host.
  */
 #pragma once
+#include "gauntlet/perturb.h"
 #include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
 #include "tracers/common/buf.h"

@@ -83,7 +83,9 @@ static void switch_on(struct gen *t, uint64_t first)
     h->each_p(h, forget_syscall, t);
     gen_tables_begin(t, first);
     h->set_enabled(h, true);
+    GT_PERTURB_HOST(h, trace_enabled);
     gt_store_release(t->generation, first); /* pair: generation */
+    GT_PERTURB_HOST(h, trace_begun);
     gt_section_fence(t->os, t->asym);
     const gt_a32 *exiting = h->exiting_syscall(h);
     gt_await(exiting, gt_load_seqcst(exiting) == 0); /* pair: exiting-syscall */

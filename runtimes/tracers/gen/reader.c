@@ -106,6 +106,7 @@ void gen_reader(void *tv)
     for (bool last = false; !last;) {
         struct gt_tbuf *b;
         enum found f = look(t, &b, &last);
+        GT_PERTURB_HOST(h, reader_found);
         if (f == FOUND_BUFFER) {
             consume(t, b);
             last = false;
@@ -115,6 +116,7 @@ void gen_reader(void *tv)
             uint64_t n = gt_load_relaxed(&t->reading);
             end_of_generation(t);
             gt_store_relaxed(&t->reading, n + 1);
+            GT_PERTURB_HOST(h, reader_ended);
             h->sema_release(h, t->done[gt_gen_slot2_of(n)]); /* I2 */
         }
     }

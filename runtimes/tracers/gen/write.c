@@ -50,6 +50,7 @@ __attribute__((noinline)) struct gt_tbuf *gen_refill(struct gen *t, struct gt_ma
     gen_take(t, m, slot);
     gt_spin_unlock(&t->lock);
     gen_wake_reader(t);
+    GT_PERTURB_HOST(t->host, refill);
     struct gt_tbuf *b = gt_tpool_get(&t->pool);
     if (!b) {
         gen_fail(t, ENOMEM);
