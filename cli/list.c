@@ -125,6 +125,17 @@ static void print_flags(const struct item *it)
         putchar(')');
 }
 
+static void print_fault(const struct gt_fault_info *f)
+{
+    printf(" (");
+    if (f->seed)
+        printf("seed %s, ", f->seed);
+    printf("%s: %s; test %s", f->oracle, f->cls, f->test);
+    if (strcmp(f->syscalls, "both") != 0)
+        printf("; syscalls %s", f->syscalls);
+    putchar(')');
+}
+
 static void print_kind(const struct kind *k, bool heading)
 {
     struct item it;
@@ -135,6 +146,8 @@ static void print_kind(const struct kind *k, bool heading)
         printf("%s%-16s %s", heading ? "  " : "", it.name, it.summary);
         if (it.flags && strcmp(it.flags_key, "capabilities") == 0)
             print_flags(&it);
+        if (it.fault)
+            print_fault(it.fault);
         putchar('\n');
     }
 }
@@ -149,6 +162,10 @@ static void json_fault(struct gt_json *j, const struct gt_fault_info *f)
     gt_json_str(j, f->oracle);
     gt_json_key(j, "class");
     gt_json_str(j, f->cls);
+    gt_json_key(j, "test");
+    gt_json_str(j, f->test);
+    gt_json_key(j, "syscalls");
+    gt_json_str(j, f->syscalls);
 }
 
 static void json_item(struct gt_json *j, const struct kind *k, const struct item *it)

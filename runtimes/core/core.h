@@ -28,6 +28,7 @@
 #include "core/perturb.h"
 #include "core/stack.h"
 #include "core/topology.h"
+#include "gauntlet/fault.h"
 #include "gauntlet/journal.h"
 #include "gauntlet/runtime.h"
 #include "gauntlet/scheduler.h"
@@ -41,20 +42,7 @@ struct gt_gc_p;
 struct gt_waiter;
 struct gt_runtime;
 
-#ifndef GT_FAULTS
-#define GT_FAULTS 0
-#endif
-enum gt_fault_id {
-#define GT_FAULT_DEF(sym, ...) GT_FAULT_ID_##sym,
-#include "core/faults.def"
-#undef GT_FAULT_DEF
-    GT_FAULT_COUNT
-};
-#if GT_FAULTS && GT_ORACLE
-#define GT_FAULT(sym) gt_unlikely(gt_load_relaxed(&rt->fault) == GT_FAULT_ID_##sym + 1u)
-#else
-#define GT_FAULT(sym) 0
-#endif
+#define GT_FAULT(sym) GT_FAULT_IN(&rt->fault, sym)
 
 /* ---- journal (oracle build) ------------------------------------------------ */
 struct gt_jblock {

@@ -476,6 +476,7 @@ void gt_host_init(struct gt_runtime *rt)
         .random = sched_random,
         .wake = sched_wake,
         .poll = sched_poll,
+        .fault = &rt->fault,
     };
     rt->tracer_host = (struct gt_tracer_host){
         .head = GT_PLUGIN_HEAD(GT_MAGIC_HOST, struct gt_tracer_host, "gmp", "the core", 0),
@@ -533,6 +534,7 @@ void gt_host_init(struct gt_runtime *rt)
         .task_left = offsetof(struct gt_g, ctx.fp),
         .checks_owner = gt_checks_owner(rt),
         .generation = &rt->generation,
+        .fault = &rt->fault,
     };
 #if GT_ORACLE
     if (rt->perturb.level != GT_PERTURB_OFF)

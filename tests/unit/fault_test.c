@@ -130,12 +130,48 @@ static int runs_that_count(const char *fault)
     return counted;
 }
 
+/* ---- the list ---------------------------------------------------------------------------- */
+static bool is_one_of(const char *word, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(word, list[i]) == 0)
+            return true;
+    return false;
+}
+#define IS_ONE_OF(word, ...)                                                                       \
+    is_one_of(word, (const char *const[]){__VA_ARGS__},                                            \
+              sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+static bool well_said(const struct gt_fault_info *f)
+{
+    return strlen(f->reference) > 0 && strlen(f->cls) > 0 && strlen(f->summary) > 20 &&
+           (!f->seed || IS_ONE_OF(f->seed, "000", "001", "002", "003", "004")) &&
+           IS_ONE_OF(f->oracle, "order", "truth", "ownership", "locks", "watchdog") &&
+           IS_ONE_OF(f->test, "syscall-storm", "gc-stop", "procs-churn", "start-stop", "inject",
+                     "callback", "stacks", "everything") &&
+           IS_ONE_OF(f->syscalls, "status", "scanbit", "both");
+}
+
+static void the_list(void)
+{
+    const struct gt_fault_info *f;
+    size_t n = 0;
+    bool good = true;
+    for (; (f = gt_fault_info(n)) != NULL; n++)
+        if (!well_said(f)) {
+            diag("%s: a column of faults.def is wrong", f->name);
+            good = false;
+        }
+    ok(good && n > 0, "each of %zu faults says where, who and in which model", n);
+}
+
 int main(void)
 {
     struct gt_runtime *rt = NULL;
     uint64_t injected, wrong;
     char err[160] = "";
-    plan(GT_FAULTS ? 5 : 4);
+    plan(GT_FAULTS ? 6 : 5);
+    the_list();
     unsetenv("GT_VIOLATION");
     run_with(NULL, &injected, &wrong);
     ok(injected > 10 && wrong == 0, "without a fault: %llu injected, %llu events wrong",

@@ -37,6 +37,7 @@ struct mock {
     bool made[MOCK_PS];
     gt_ai32 procs;
     gt_a64 random[MOCK_PS + 1];
+    gt_a32 no_fault;
     struct mock_g *g;
     uint32_t n_gs;
     void (*on_wake)(struct mock *m, int32_t id);
@@ -248,7 +249,7 @@ static struct mock *mock_open(const struct gt_scheduler_ops *ops, int32_t procs,
         .os = &mock_os, .cpus = 2, .nodes = nodes, .alloc = mock_alloc, .free = mock_free,
         .p = mock_p, .procs = mock_procs, .node_state = mock_node_state,
         .distance = mock_distance, .random = mock_host_random, .wake = mock_wake,
-        .poll = mock_poll};
+        .poll = mock_poll, .fault = &m->no_fault};
     for (uint32_t i = 0; i <= MOCK_PS; i++)
         gt_init(&m->random[i], 0x9e3779b97f4a7c15ull * (i + 1u));
     m->state = mock_alloc(&m->h, ops->runtime_state ? ops->runtime_state : 1, -1);

@@ -85,6 +85,7 @@ struct gt_scheduler_host {
     /* Polls the network once without blocking; found Gs come by enqueue_batch.
      * Returns how many. Context: pick, without plugin locks. */
     int32_t (*poll)(const struct gt_scheduler_host *h);
+    const gt_a32 *fault; /* for GT_FAULT_IN (fault.h) */
 };
 
 struct gt_scheduler_ops {

@@ -223,6 +223,7 @@ struct gt_tracer_host {
     /* The calling M passes a point of perturb.def (GT_PERTURB_HOST of perturb.h): it may sleep
      * there. NULL: not disturbed. */
     void (*perturb)(const struct gt_tracer_host *h, uint32_t point);
+    const gt_a32 *fault; /* for GT_FAULT_IN (fault.h) */
 };
 
 /*
