@@ -409,6 +409,7 @@ struct gt_runtime {
     struct gt_g *main_g;
 
     gt_a64 violations;
+    gt_a64 violations_by[GT_VIOLATIONS];
     gt_a64 unowned_stacks; /* of them */
     struct {
         gt_a64 stacks_shrunk, stack_bytes_freed;

@@ -322,4 +322,6 @@ struct gt_tracer_ops {
     /* Optional. The i-th kind of event: its name, how many since init. false: no more. Both
      * from any thread, no core lock held; exact when no trace runs. */
     bool (*count_kind)(void *t, uint32_t i, const char **name, uint64_t *n);
+    /* Optional. The books (runtime.h) over all traces that have ended. From any thread. */
+    void (*books)(void *t, struct gt_trace_books *out);
 };
