@@ -20,6 +20,7 @@
 #include "common/cell.h"
 #include "common/child.h"
 #include "common/foreign.h"
+#include "gauntlet/scheduler.h"
 #include "harness/outfile.h"
 
 #define MS 1000000ll

@@ -88,6 +88,7 @@ struct gt_trace_g_view { /* a G held still by its scan bit */
 };
 
 struct gt_sema;
+struct gt_trace_books;
 /* One logical frame. The strings live as long as the runtime; equal ones are one string. */
 struct gt_symbol {
     const char *func; /* name, or "name+0x12" where there is only a symbol table */
