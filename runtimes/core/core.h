@@ -423,6 +423,7 @@ struct gt_runtime {
     struct gt_journal journal_left; /* of Ms that left. Guarded by: sched_lock */
     gt_a32 journal_on;
     gt_a32 journal_round;
+    gt_a32 journal_epoch; /* odd: a trace is on, or is about to be, or has just been */
     uint64_t journal_cap; /* entries per M and round */
     struct gt_perturb perturb;
 #endif
@@ -704,16 +705,29 @@ GT_NORETURN void gt_throw(struct gt_runtime *rt, const char *fmt, ...) GT_PRINTF
 #if GT_ORACLE
 void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t word, uint64_t tok,
                     unsigned from, unsigned to, unsigned reason);
+void gt_journal_told(struct gt_m *m, gt_tok tok, enum gt_jtold what, uint64_t id,
+                     uint64_t version);
 void gt_journal_leave(struct gt_m *m);
+/* Tracing is switched on (world stopped), or off: the epoch of entries. */
+void gt_journal_epoch(struct gt_runtime *rt, bool on);
 #else
 static inline void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t word,
                                   uint64_t tok, unsigned from, unsigned to, unsigned reason)
 {
     (void)m, (void)kind, (void)id, (void)word, (void)tok, (void)from, (void)to, (void)reason;
 }
+static inline void gt_journal_told(struct gt_m *m, gt_tok tok, enum gt_jtold what, uint64_t id,
+                                   uint64_t version)
+{
+    (void)m, (void)tok, (void)what, (void)id, (void)version;
+}
 static inline void gt_journal_leave(struct gt_m *m)
 {
     (void)m;
+}
+static inline void gt_journal_epoch(struct gt_runtime *rt, bool on)
+{
+    (void)rt, (void)on;
 }
 #endif
 
@@ -742,26 +756,33 @@ static inline unsigned gt_g_reason(struct gt_g *g)
 /* G leaves a status in which it has one owner. No compare-and-swap: nobody else writes its
  * word (I2), since the scan bit is never put on Running or Dead (I3). */
 static inline __attribute__((always_inline)) void
-gt_g_leave(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from, enum gt_gstatus to)
+gt_g_leave(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from, enum gt_gstatus to,
+           unsigned reason)
 {
     uint64_t w = gt_load_relaxed(&g->t.status);
     if (GT_CHECKS && gt_unlikely((w & (GT_STATUS_MASK | GT_STATUS_SCAN)) != (uint64_t)from))
         gt_g_wrong_status(m, g, from);
     w = gt_status_next(w, to);
-    gt_journal_add(m, GT_J_G, g->t.id, w, tok.v, from, to, gt_g_reason(g));
+    gt_journal_add(m, GT_J_G, g->t.id, w, tok.v, from, to, reason);
     gt_store_release(&g->t.status, w); /* pair: gstatus */
 }
 /* By its own M. */
 static inline __attribute__((always_inline)) void
 gt_g_from_running(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to)
 {
-    gt_g_leave(m, g, tok, GT_G_RUNNING, to);
+    gt_g_leave(m, g, tok, GT_G_RUNNING, to, gt_g_reason(g));
+}
+/* The same to Runnable. */
+static inline __attribute__((always_inline)) void
+gt_g_stop_running(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_stop_reason why)
+{
+    gt_g_leave(m, g, tok, GT_G_RUNNING, GT_G_RUNNABLE, (unsigned)why);
 }
 /* By who took it from a list of dead Gs. */
 static inline __attribute__((always_inline)) void
 gt_g_from_dead(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus to)
 {
-    gt_g_leave(m, g, tok, GT_G_DEAD, to);
+    gt_g_leave(m, g, tok, GT_G_DEAD, to, gt_g_reason(g));
 }
 
 /* Poison (gc_stack.c): who makes a G Running makes its stack accessible again. Here, where
@@ -819,3 +840,6 @@ static inline uint64_t gt_rand(uint64_t *s)
     *s = x;
     return x * 0x2545f4914f6cdd1dull;
 }
+#if GT_ORACLE
+#include "core/told.h"
+#endif

@@ -166,7 +166,7 @@ GT_HOT void stop_running(struct gt_m *m, enum gt_stop_reason why, enum gt_enqueu
     GT_EMIT(m, tok, go_stop, why);
     GT_PERTURB(m, stop_event);
     gt_store_relaxed(&g->m, NULL);
-    gt_g_from_running(m, g, tok, GT_G_RUNNABLE);
+    gt_g_stop_running(m, g, tok, why);
     m->t.g = NULL;
     GT_PERTURB(m, stop_changed);
     gt_section_end(m, tok);

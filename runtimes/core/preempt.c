@@ -80,7 +80,7 @@ static void stop_here(struct gt_m *m, struct gt_g *g, const struct gt_sigctx *ct
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, go_stop, GT_STOP_PREEMPTED);
     gt_store_relaxed(&g->m, NULL);
-    gt_g_from_running(m, g, tok, GT_G_RUNNABLE);
+    gt_g_stop_running(m, g, tok, GT_STOP_PREEMPTED);
     m->t.g = NULL;
     gt_trace_release(m, tok);
     rt->sched->enqueue(rt->sched_state, &p->t, &g->t, GT_ENQ_PREEMPTED);

@@ -498,6 +498,7 @@ static void reset_after_run(struct gt_runtime *rt)
     for (size_t i = 0; i < sizeof rt->alarm / sizeof *rt->alarm; i++)
         gt_store_relaxed(&rt->alarm[i].at, 0);
     gt_profile_stop(rt);
+    gt_journal_epoch(rt, false);
     gt_store_relaxed(&rt->trace_on, 0u);
     if (rt->tracer->run_ended) /* also when the trace is off: a G may have been in start or stop */
         rt->tracer->run_ended(rt->tracer_state);

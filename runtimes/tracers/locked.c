@@ -225,6 +225,12 @@ static gt_tok locked_acquire(void *tv, struct gt_mach *m)
     return (gt_tok){gt_section_enter(&m_of(m)->sec, &t->generation, t->asym)};
 }
 
+static uint64_t locked_generation(void *tv, gt_tok tok)
+{
+    (void)tv;
+    return gt_gen_number(tok.v);
+}
+
 static void locked_release(void *tv, struct gt_mach *m, gt_tok tok)
 {
     (void)tv;
@@ -691,6 +697,7 @@ const struct gt_tracer_ops gt_tracer_locked = {
     .stw_begin = locked_stw_begin,
     W_EVENT_OPS,
     .reader_wanted = reader_wanted,
+    .generation = locked_generation,
     .count = locked_count,
     .books = locked_books,
 };

@@ -225,6 +225,8 @@ struct entries {
 static void collect(const struct gt_jentry *e, void *arg)
 {
     struct entries *all = arg;
+    if (e->kind != GT_J_G && e->kind != GT_J_P)
+        return; /* no transition */
     if (all->n == all->cap) {
         all->cap = all->cap ? 2 * all->cap : 4096;
         all->e = realloc(all->e, all->cap * sizeof *all->e);
