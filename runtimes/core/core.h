@@ -23,6 +23,7 @@
  */
 #pragma once
 #include "core/alloc.h"
+#include "core/jnote.h"
 #include "core/lock.h"
 #include "core/offsets.h"
 #include "core/perturb.h"
@@ -222,6 +223,7 @@ struct gt_m {
     struct gt_journal journal; /* Guarded by: journal_lock */
     struct gt_spin journal_lock;
     gt_a64 transitions;
+    struct gt_jnote jnote;
     struct gt_perturb_m perturb;
 #endif
 };
@@ -424,6 +426,7 @@ struct gt_runtime {
     gt_a32 journal_on;
     gt_a32 journal_round;
     gt_a32 journal_epoch; /* odd: a trace is on, or is about to be, or has just been */
+    gt_a32 journal_marks; /* written by: who stores a generation, one at a time */
     uint64_t journal_cap; /* entries per M and round */
     struct gt_perturb perturb;
 #endif

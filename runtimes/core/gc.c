@@ -122,6 +122,7 @@ static void set_marking(struct gt_runtime *rt, bool on)
 {
     gt_store_relaxed(&rt->gc->phase, on ? GT_GC_MARK : GT_GC_OFF);
     gt_store_relaxed(&rt->gc_marking, on);
+    gt_jnote(gt_tls_m(), GT_J_GC, 0, gt_load_relaxed(&rt->gc->begun), !on, on);
     if (on)
         gt_or_acq_rel(&rt->loop_hint, GT_HINT_GC); /* pair: loop-hint */
     else

@@ -142,6 +142,7 @@ static bool scan_held(struct gt_m *m, struct gt_g *g, uint64_t cycle, size_t *by
         gt_gc_shrink_stack(m, g);
     }
     g->gc_cycle = cycle;
+    gt_jnote(m, GT_J_STACK, g->t.id, gt_status_version(gt_load_relaxed(&g->t.status)), 0, 0);
     return true;
 }
 

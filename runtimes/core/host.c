@@ -176,6 +176,11 @@ static void resume_g(const struct gt_tracer_host *h, struct gt_task *g)
 }
 
 #if GT_ORACLE
+static void stored(const struct gt_tracer_host *h, uint64_t w)
+{
+    gt_jnote_stored(h->rt, w);
+}
+
 static void perturb(const struct gt_tracer_host *h, uint32_t point)
 {
     (void)h;
@@ -538,6 +543,7 @@ void gt_host_init(struct gt_runtime *rt)
         .fault = &rt->fault,
     };
 #if GT_ORACLE
+    rt->tracer_host.stored = stored;
     if (rt->perturb.level != GT_PERTURB_OFF)
         rt->tracer_host.perturb = perturb;
 #endif

@@ -56,6 +56,7 @@ static void add(struct gt_m *m, struct gt_jentry e)
         e.p = m->t.p ? m->t.p->id : -1;
         e.round = gt_load_relaxed(&rt->journal_round);
         e.epoch = gt_load_relaxed(&rt->journal_epoch);
+        e.marks = gt_load_relaxed(&rt->journal_marks);
         e.seq = (uint32_t)m->journal.total++;
         b->e[b->n++] = e;
     } else {
@@ -67,7 +68,8 @@ static void add(struct gt_m *m, struct gt_jentry e)
 void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t word, uint64_t tok,
                     unsigned from, unsigned to, unsigned reason)
 {
-    gt_bump(&m->transitions, 1u);
+    if (kind == GT_J_G || kind == GT_J_P)
+        gt_bump(&m->transitions, 1u);
     if (gt_load_relaxed(&m->rt->journal_on) != 0)
         add(m, (struct gt_jentry){.id = id,
                                   .version = gt_status_version(word),
@@ -75,7 +77,8 @@ void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t wo
                                   .kind = (uint8_t)kind,
                                   .from = (uint8_t)from,
                                   .to = (uint8_t)to,
-                                  .reason = (uint8_t)reason});
+                                  .reason = (uint8_t)gt_jnote_reason(m, kind, word, tok,
+                                                                    from, to, reason)});
 }
 
 void gt_journal_told(struct gt_m *m, gt_tok tok, enum gt_jtold what, uint64_t id, uint64_t version)

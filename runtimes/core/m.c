@@ -61,6 +61,7 @@ void gt_m_init_thread(struct gt_m *m)
     if (m->rt->tracer->m_born)
         m->rt->tracer->m_born(m->rt->tracer_state, &m->t);
     m->gone = false;
+    gt_jnote(m, GT_J_THREAD, (uint64_t)m->t.tid, m->t.serial, 0, 1);
     (void)gt_profile_join(m); /* without samples of this thread if need be */
     gt_unlock(&m->rt->sched_lock);
 }
@@ -74,6 +75,7 @@ void gt_m_fini_thread(struct gt_m *m)
     gt_profile_leave(m);
     if (rt->tracer->m_dies)
         rt->tracer->m_dies(rt->tracer_state, &m->t);
+    gt_jnote(m, GT_J_THREAD, (uint64_t)m->t.tid, m->t.serial, 1, 0);
     gt_journal_leave(m);
     m->gone = true;
     gt_unlock(&rt->sched_lock);

@@ -145,6 +145,7 @@ void gt_inject(struct gt_m *m, struct gt_tasks *list)
     if (n == 0)
         return;
     m->locks++;
+    gt_jnote(m, GT_J_INJECT, 0, n, 0, 0);
     if (GT_FAULT(inject_event_first))
         inject_event_first(m, list);
     else

@@ -80,6 +80,7 @@ bool gt_g_scan_try(struct gt_m *m, struct gt_g *g)
         !gt_cas_acquire(&g->t.status, &w, w | GT_STATUS_SCAN)) /* pair: gstatus */
         return false;
     gt_store_relaxed(&g->t.scan_holder, m->t.serial);
+    gt_jnote(m, GT_J_SCAN, g->t.id, gt_status_version(w), gt_status_of(w), gt_jnote_own(m, g));
     return true;
 }
 
@@ -134,6 +135,7 @@ void gt_g_scan_end_lost(struct gt_m *m, struct gt_g *g)
     gt_assert(m->rt, gt_load_relaxed(&g->t.scan_holder) == m->t.serial);
     (void)m;
     w = (w & ~(uint64_t)GT_STATUS_SCAN) | GT_STATUS_LOST;
+    gt_jnote_lost(m, g, w);
     gt_store_relaxed(&g->t.scan_holder, 0u);
     gt_store_release(&g->t.status, w); /* pair: gstatus */
 }

@@ -136,6 +136,7 @@ static void stop_with_sema(struct gt_m *m, enum gt_world_kind kind)
     gt_note_clear(&rt->stop_note);
     rt->stop_wait = gt_load_relaxed(&rt->procs);
     gt_store_seqcst(&rt->stopping, 1u); /* pair: stopping */
+    gt_jnote(m, GT_J_WORLD, kind, 0, 0, 1);
     gt_fence_heavy(rt); /* pair: asym */
     GT_PERTURB(m, stop_stopping);
     gt_preempt_all(rt);
@@ -148,6 +149,7 @@ static void stop_with_sema(struct gt_m *m, enum gt_world_kind kind)
     if (wait)
         wait_for_stop(m, own);
     check_all_stopped(rt);
+    gt_jnote(m, GT_J_WORLD, kind, 0, 1, 2);
     GT_PERTURB(m, stop_done);
     gt_store_relaxed(&own->preempt, 0u);
     int64_t took = gt_nanotime() - rt->world_asked;
@@ -223,6 +225,7 @@ void gt_world_start_held(struct gt_runtime *rt)
     struct gt_m *m = gt_tls_m();
     gt_lock(&rt->sched_lock);
     struct gt_p *list = distribute(m);
+    gt_jnote(m, GT_J_WORLD, rt->world_kind, 0, 2, 0);
     gt_store_seqcst(&rt->stopping, 0u); /* pair: stopping */
     rt->world_started = gt_nanotime();
     gt_sysmon_wake(rt);

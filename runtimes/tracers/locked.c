@@ -379,6 +379,7 @@ static void switch_on(struct locked *t, uint64_t w)
     h->set_enabled(h, true);
     GT_PERTURB_HOST(h, trace_enabled);
     gt_store_release(&t->generation, w); /* pair: generation */
+    gt_trace_stored(h, w);
     GT_PERTURB_HOST(h, trace_begun);
     gt_section_fence(t->os, t->asym);
     const gt_a32 *exiting = h->exiting_syscall(h);
@@ -518,6 +519,7 @@ static void switch_off(struct locked *t)
     h->stop_world(h, GT_WORLD_TRACE_STOP);
     h->sysmon_lock(h);
     gt_store_release(&t->generation, GT_GEN_OFF); /* pair: generation */
+    gt_trace_stored(h, GT_GEN_OFF);
     GT_PERTURB_HOST(t->host, trace_disabled);
     h->set_enabled(h, false);
     h->sysmon_unlock(h);
@@ -586,6 +588,7 @@ static void locked_run_ended(void *tv)
     if (w != GT_GEN_OFF)
         t->last_generation = w;
     gt_store_relaxed(&t->generation, GT_GEN_OFF);
+    gt_trace_stored(t->host, GT_GEN_OFF);
     t->buf = NULL;
     t->writer = 0;
     t->full = (struct gt_tbuf_queue){0};

@@ -9,7 +9,28 @@
 enum gt_jkind {
     GT_J_G = 0,
     GT_J_P = 1,
-    GT_J_TOLD = 16, /* something that is no transition, and has an event: enum gt_jtold */
+    /* What is no transition, for who counts windows. version: below; reason: GT_JR_*. */
+    GT_J_TRACE = 2,  /* a generation was stored: tok is it, off at the end of a trace; version:
+                        jentry.marks from here on */
+    GT_J_WORLD = 3,  /* id: enum gt_world_kind; to: 1 is to stop, 2 is stopped, 0 runs again */
+    GT_J_THREAD = 4, /* id: thread id; version: serial of its M; to: 1 came, 0 leaves */
+    GT_J_INJECT = 5, /* a list of `version` Gs: their changes are the M's next entries */
+    GT_J_SCAN = 6,   /* the scan bit of a G was taken; version of its status, from: status */
+    GT_J_LOST = 7,   /* the P of a G in a system call was detached; version: of the call. to: the
+                        P's status then (scanbit model) */
+    GT_J_GC = 8,     /* to: 1 marking begins, 0 it has ended */
+    GT_J_STACK = 9,  /* the collector has scanned a G's stack; version of its status */
+    GT_J_TOLD = 16,  /* something that is no transition, and has an event: enum gt_jtold */
+};
+
+/* jentry.reason of a change of a G to or from Syscall, of one of a P, and of kinds above. */
+enum {
+    GT_JR_BLOCKING = 1, /* to Syscall: without a P that could be taken */
+    GT_JR_FOREIGN = 2,  /* Dead to Syscall: on a foreign thread */
+    GT_JR_IDLE_P = 1,   /* from Syscall to Running: with a P that was idle */
+    GT_JR_SYSMON = 1,   /* of a P, GT_J_LOST: by sysmon */
+    GT_JR_GIVES = 2,    /* of a P, GT_J_LOST: by an M that is in a system call itself */
+    GT_JR_OWN = 4,      /* GT_J_SCAN, GT_J_LOST: of its own G */
 };
 
 /* What else happens that a trace tells. Written only where a section is on. */
@@ -36,6 +57,8 @@ struct gt_jentry {
     uint32_t seq;   /* grows with the entries of an M's struct: their order on it */
     uint32_t epoch; /* grows when tracing is switched on, and off: odd while it is on. At its ends
                        it may be early or late: only the token says whether a section was on */
+    uint32_t marks; /* generations begun and traces ended so far (GT_J_TRACE): may be early or
+                       late, but exact while the world is stopped */
 };
 
 /* jentry.tok */

@@ -225,7 +225,15 @@ struct gt_tracer_host {
      * there. NULL: not disturbed. */
     void (*perturb)(const struct gt_tracer_host *h, uint32_t point);
     const gt_a32 *fault; /* for GT_FAULT_IN (fault.h) */
+    /* The tracer has just stored generation w, 0: none any more. World stopped, or world
+     * semaphore held. For the journal; NULL: there is none. */
+    void (*stored)(const struct gt_tracer_host *h, uint64_t w);
 };
+static inline void gt_trace_stored(const struct gt_tracer_host *h, uint64_t w)
+{
+    if (h->stored)
+        h->stored(h, w);
+}
 
 /*
  * One op per event. m is the calling M: its P (m->p) and current G (m->g) are the

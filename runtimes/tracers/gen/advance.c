@@ -172,6 +172,7 @@ static void stop_generations(struct gen *t, uint64_t w)
     t->shutdown = true;
     gt_spin_unlock(&t->lock);
     gt_store_release(t->generation, GT_GEN_OFF); /* pair: generation */
+    gt_trace_stored(t->host, GT_GEN_OFF);
     GT_PERTURB_HOST(t->host, trace_disabled);
     t->host->set_enabled(t->host, false);
 }
@@ -182,6 +183,7 @@ static void next_generation(struct gen *t, uint64_t w)
     t->last_generation = w;
     gen_tables_begin(t, n);
     gt_store_release(t->generation, n); /* pair: generation */
+    gt_trace_stored(t->host, n);
     gen_write_sync(t, n);
     gt_tok tok = t->host->acquire(t->host);
     if (gt_tok_on(tok))

@@ -86,6 +86,7 @@ static void switch_on(struct gen *t, uint64_t first)
     h->set_enabled(h, true);
     GT_PERTURB_HOST(h, trace_enabled);
     gt_store_release(t->generation, first); /* pair: generation */
+    gt_trace_stored(h, first);
     GT_PERTURB_HOST(h, trace_begun);
     gt_section_fence(t->os, t->asym);
     const gt_a32 *exiting = h->exiting_syscall(h);
@@ -230,6 +231,7 @@ void gen_run_ended(void *tv)
     if (w != GT_GEN_OFF)
         t->last_generation = w;
     gt_store_relaxed(t->generation, GT_GEN_OFF);
+    gt_trace_stored(h, GT_GEN_OFF);
     h->sched_lock(h);
     h->each_m(h, forget_m, NULL);
     h->sched_unlock(h);
