@@ -633,6 +633,9 @@ void gt_callback_left(struct gt_runtime *rt);
 void gt_thread_lock(void); /* the calling G stays on its thread; nests */
 void gt_thread_unlock(void);
 GT_NORETURN void gt_syscall_exit_slow(struct gt_m *m); /* system stack, G in Syscall, no P */
+#if GT_FAULTS && GT_ORACLE
+void gt_syscall_exit_with_oldp(struct gt_m *m); /* fault foreign_keeps_p */
+#endif
 bool gt_stack_overflow(struct gt_sigctx *ctx); /* SIGSEGV: reports and aborts if it is one;
                                                    true: an unowned stack, the access goes on */
 void gt_report_overflow(struct gt_runtime *rt, struct gt_g *g, struct gt_sigctx *ctx);

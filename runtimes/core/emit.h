@@ -36,13 +36,17 @@ enum gt_trace_on {
     GT_TRACE_INLINE, /* only with core_sections */
 };
 
+uint64_t gt_section_open_late(struct gt_m *m); /* fault mark_after_generation */
+
 /* The hint was on. */
 static inline __attribute__((always_inline)) gt_tok gt_section_open(struct gt_m *m, uint32_t on)
 {
     struct gt_runtime *rt = m->rt;
     gt_tok t;
     GT_PERTURB(m, section_hint);
-    if (gt_likely(on == GT_TRACE_INLINE))
+    if (GT_FAULT(mark_after_generation))
+        t.v = gt_section_open_late(m);
+    else if (gt_likely(on == GT_TRACE_INLINE))
         t.v = gt_section_enter(&m->t.section, &rt->generation, true);
     else
         t = rt->tracer->acquire(rt->tracer_state, &m->t);

@@ -87,6 +87,25 @@ static void give_back(struct gt_m *m)
     gt_callback_left(rt);
 }
 
+/*
+ * Seed 004's relative put back, status model: the P stays in the system call that the callback
+ * ends with, and the next thread on this M takes it back as if it had never been away.
+ */
+#if GT_FAULTS && GT_ORACLE
+static bool keeps_p(struct gt_runtime *rt)
+{
+    return GT_FAULT(foreign_keeps_p) && rt->syscalls == GT_SYSCALLS_STATUS;
+}
+static void take_kept_p(struct gt_m *m)
+{
+    if (keeps_p(m->rt))
+        gt_syscall_exit_with_oldp(m);
+}
+#else
+#define keeps_p(rt_) false
+#define take_kept_p(m_) ((void)0)
+#endif
+
 /* System stack; G in Syscall, P handed on: the G ends, the thread goes home. */
 static void leave(void *arg)
 {
@@ -105,7 +124,8 @@ static void leave(void *arg)
     if (m->rt->tracer->g_dies)
         m->rt->tracer->g_dies(m->rt->tracer_state, &g->t);
     g->lockedm = NULL;
-    m->syscall_tick--; /* a later use of the same P shall look stolen */
+    if (!keeps_p(m->rt))
+        m->syscall_tick--; /* a later use of the same P shall look stolen */
     m->lockedg = NULL;
     gt_m_exit(m);
 }
@@ -115,7 +135,10 @@ static void callback_entry(void *arg)
     struct gt_g *g = arg;
     gt_fiber_switch_end(&g->stack.fiber);
     g->fn(*gt_g_arg(g));
-    gt_syscall_enter_blocking(); /* I3 */
+    if (keeps_p(g->rt))
+        gt_syscall_enter();
+    else
+        gt_syscall_enter_blocking(); /* I3 */
     gt_mcall_last(leave);
 }
 
@@ -138,6 +161,7 @@ static void arrive(void *arg)
     GT_EMIT(m, tok, go_create_syscall, &g->t);
     m->t.g = &g->t;
     gt_trace_release(m, tok);
+    take_kept_p(m);
     gt_syscall_exit_slow(m);
 }
 
@@ -159,7 +183,8 @@ static void prepare(struct gt_m *m, struct call *c)
     gt_store_relaxed(&g->permit, 0u);
     gt_store_relaxed(&g->preempt_stop, 0u);
     gt_ctx_make(&g->ctx, gt_g_top(g), callback_entry, g);
-    m->oldp = NULL;
+    if (!keeps_p(rt))
+        m->oldp = NULL;
     m->lockedg = g;
     m->nextp = NULL;
     gt_note_clear(&m->park); /* an end of a run may have woken it while it was leaving */

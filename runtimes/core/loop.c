@@ -295,7 +295,7 @@ static void go_idle(struct gt_m *m, int64_t next_timer)
     if (spun)
         stop_spinning(m);
     GT_PERTURB(m, idle_recheck);
-    if (work_after_all(rt)) {
+    if (!GT_FAULT(wakeup_lost) && work_after_all(rt)) {
         struct gt_p *p = take_idle_p(m, was);
         if (p) {
             gt_p_acquire(m, p);

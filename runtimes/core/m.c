@@ -66,15 +66,25 @@ void gt_m_init_thread(struct gt_m *m)
     gt_unlock(&m->rt->sched_lock);
 }
 
+static void leave_tracer(struct gt_m *m)
+{
+    struct gt_runtime *rt = m->rt;
+    if (rt->tracer->m_dies)
+        rt->tracer->m_dies(rt->tracer_state, &m->t);
+}
+
 void gt_m_fini_thread(struct gt_m *m)
 {
     struct gt_runtime *rt = m->rt;
     GT_PERTURB(m, m_leaves);
+    bool early = GT_FAULT(destroy_unlocked) && m->extra;
+    if (early)
+        leave_tracer(m);
     gt_lock(&rt->sched_lock);
     gt_assert_held(&rt->sched_lock); /* I3 */
     gt_profile_leave(m);
-    if (rt->tracer->m_dies)
-        rt->tracer->m_dies(rt->tracer_state, &m->t);
+    if (!early)
+        leave_tracer(m);
     gt_jnote(m, GT_J_THREAD, (uint64_t)m->t.tid, m->t.serial, 1, 0);
     gt_journal_leave(m);
     m->gone = true;

@@ -46,6 +46,7 @@ void gt_mcall_last(void (*fn)(void *m))
 }
 
 /* ---- park ---------------------------------------------------------------------- */
+#if GT_FAULTS && GT_ORACLE
 /*
  * Seed 003 put back: the event comes when the stack is nobody's.
  *
@@ -68,6 +69,7 @@ struct gt_g *gt_stop_to_wait_late(struct gt_m *m)
     gt_section_end(m, tok);
     return g;
 }
+#endif
 
 static void park_on_system(void *arg)
 {

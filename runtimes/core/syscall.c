@@ -39,32 +39,68 @@
 #include "core/core.h"
 #include "core/run.h"
 
-/* ---- enter --------------------------------------------------------------------------- */
+/* ---- a P taken out of a system call, status model --------------------------------------- */
 /*
- * The world is being stopped and this M is in a system call: it need not be stolen from.
- * Seed 001, the place where a P is handed over while a stop is pending:
+ * For sysmon, a stop of the world, a safe-point round and the M itself alike (seed 001):
  *
- *   this M                                    stop of the trace
- *   P Syscall -> Stopped (without a section)
- *                                             generation off
- *   acquire: off, no ProcSteal                the P is in Syscall for ever
+ *   victim                       thief                        stop of the trace
+ *   GoSyscallBegin
+ *                                takes the P (no section)
+ *   GoSyscallEndBlocked                                       generation off
+ *                                acquire: off, no ProcSteal
+ *
+ * The section stands round the taking and its event, and ends before the P is handed on. It is
+ * begun before the swap and ended on both outcomes. w: the P's word, of this very call (I2).
  */
+static bool take_p(struct gt_m *m, struct gt_p *p, uint64_t w, enum gt_pstatus to,
+                   enum gt_steal_kind by)
+{
+    struct gt_runtime *rt = m->rt;
+    (void)rt;
+    gt_tok tok = gt_trace_acquire(m); /* I2 */
+    GT_PERTURB(m, steal_acquired);
+    bool took = gt_p_take(m, p, tok, w, to);
+    if (took) {
+        GT_PERTURB(m, steal_taken);
+        if (GT_FAULT(self_stop) && by == GT_STEAL_BY_SELF)
+            GT_EMIT(m, tok, proc_stop, &p->t);
+        else
+            GT_EMIT(m, tok, proc_steal, &p->t, by);
+        gt_bump(&p->syscall_tick, 1u);
+    }
+    gt_trace_release(m, tok);
+    return took;
+}
+
+/* Seed 001 put back: the section is that of the event alone. */
+static bool take_p_unguarded(struct gt_m *m, struct gt_p *p, uint64_t w, enum gt_pstatus to,
+                             enum gt_steal_kind by)
+{
+    if (!gt_p_take(m, p, gt_tok_none(), w, to))
+        return false;
+    GT_PERTURB(m, steal_taken);
+    gt_tok tok = gt_trace_acquire(m);
+    GT_EMIT(m, tok, proc_steal, &p->t, by);
+    gt_bump(&p->syscall_tick, 1u);
+    gt_trace_release(m, tok);
+    return true;
+}
+
+/* ---- enter --------------------------------------------------------------------------- */
+/* The world is being stopped and this M is in a system call: it need not be stolen from. A
+ * steal, not a stop: another M may have had the P since. */
 static void give_p_to_stopper_status(struct gt_m *m, struct gt_p *p)
 {
     struct gt_runtime *rt = m->rt;
     uint64_t w = gt_load_acquire(&p->t.status); /* pair: pstatus */
-    if (gt_status_of(w) != GT_P_SYSCALL)
+    if (gt_status_of(w) != GT_P_SYSCALL || rt->stop_wait <= 0)
         return;
-    gt_tok tok = gt_trace_acquire(m); /* I2: before the swap, released on both outcomes */
     GT_PERTURB(m, syscall_gives);
-    if (rt->stop_wait > 0 && gt_p_take(m, p, tok, w, GT_P_STOPPED)) {
-        /* A steal, not a stop: another M may have had the P since. */
-        GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_SELF);
-        gt_bump(&p->syscall_tick, 1u);
-        if (--rt->stop_wait == 0)
-            gt_note_wake(&rt->stop_note);
-    }
-    gt_trace_release(m, tok);
+    bool took = GT_FAULT(self_steal_unguarded)
+                    ? take_p_unguarded(m, p, w, GT_P_STOPPED, GT_STEAL_BY_SELF)
+                    : take_p(m, p, w, GT_P_STOPPED, GT_STEAL_BY_SELF);
+    if (took && --rt->stop_wait == 0)
+        gt_note_wake(&rt->stop_note);
 }
 
 static void give_p_to_stopper_scanbit(struct gt_m *m, struct gt_p *p)
@@ -102,6 +138,16 @@ static GT_NOINLINE void enter_meets_stop(struct gt_m *m, struct gt_p *p)
     gt_unlock(&rt->sched_lock);
 }
 
+/* Fault status_in_window: the G is in Syscall, its P not yet. */
+static GT_NOINLINE gt_tok enter_in_two(struct gt_m *m, struct gt_p *p, gt_tok tok)
+{
+    gt_section_end(m, tok);
+    GT_PERTURB(m, syscall_g_changed);
+    if (gt_load_relaxed(&p->safe_fn) != 0)
+        gt_run_safe_fn(m, p);
+    return gt_section_begin(m);
+}
+
 /* gt_syscall_enter and _enter_blocking begin in keep_<arch>.S, which takes gc_sp and gc_regs
  * (S1 of gc_scan.c) and goes on here as if it had not been there. */
 void gt_syscall_enter_kept(void)
@@ -122,6 +168,8 @@ void gt_syscall_enter_kept(void)
     gt_g_from_running(m, g, tok, GT_G_SYSCALL);
     GT_PERTURB(m, syscall_g_changed);
     if (rt->syscalls == GT_SYSCALLS_STATUS) {
+        if (GT_FAULT(status_in_window))
+            tok = enter_in_two(m, p, tok);
         m->t.p = NULL;
         gt_store_release(&p->m, NULL); /* pair: p-owner */
         gt_p_set(m, p, tok, GT_P_SYSCALL);
@@ -159,32 +207,16 @@ void gt_syscall_enter_blocking_kept(void)
 }
 
 /* ---- steal ------------------------------------------------------------------------------- */
-/*
- * For sysmon, a stop of the world and a safe-point round alike: seed 001's other thieves.
- *
- *   victim                       thief                        stop of the trace
- *   GoSyscallBegin
- *                                takes the P (no section)
- *   GoSyscallEndBlocked                                       generation off
- *                                acquire: off, no ProcSteal
- *
- * The section stands round the taking and its event, and ends before the P is handed on.
- */
 static bool steal_status(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
 {
+    struct gt_runtime *rt = m->rt;
     uint64_t w = gt_load_acquire(&p->t.status); /* pair: pstatus */
     if (gt_status_of(w) != GT_P_SYSCALL)
         return false;
     GT_PERTURB(m, steal_seen);
-    gt_tok tok = gt_trace_acquire(m); /* I2 */
-    GT_PERTURB(m, steal_acquired);
-    bool took = gt_p_take(m, p, tok, w, to);
-    if (took) {
-        GT_PERTURB(m, steal_taken);
-        GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_OTHER);
-        gt_bump(&p->syscall_tick, 1u);
-    }
-    gt_trace_release(m, tok);
+    if (GT_FAULT(retake_unguarded) && m == rt->sysmon_m)
+        return take_p_unguarded(m, p, w, to, GT_STEAL_BY_OTHER);
+    bool took = take_p(m, p, w, to, GT_STEAL_BY_OTHER);
     GT_PERTURB(m, steal_done);
     return took;
 }
@@ -196,9 +228,25 @@ static bool in_syscall_with(struct gt_g *g, struct gt_p *p)
     return gt_status_of(w) == GT_G_SYSCALL && !(w & GT_STATUS_LOST) && gm && gm->t.p == &p->t;
 }
 
+/* As take_p_unguarded: in this model the steal is done when the scan bit is given back. */
+static void steal_scanned_unguarded(struct gt_m *m, struct gt_g *g, struct gt_p *p,
+                                    enum gt_pstatus to)
+{
+    gt_load_acquire(&g->m)->t.p = NULL; /* pair: g-m */
+    gt_store_release(&p->m, NULL); /* pair: p-owner */
+    gt_p_set(m, p, gt_tok_none(), to);
+    gt_g_scan_end_lost(m, g);
+    GT_PERTURB(m, steal_taken);
+    gt_tok tok = gt_trace_acquire(m);
+    GT_EMIT(m, tok, proc_steal, &p->t, GT_STEAL_BY_OTHER);
+    gt_bump(&p->syscall_tick, 1u);
+    gt_trace_release(m, tok);
+}
+
 /* I4. The scan bit is held: G, M and P are looked at again, since all may have moved on. */
 static bool steal_scanbit(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
 {
+    struct gt_runtime *rt = m->rt;
     struct gt_g *g = gt_load_acquire(&p->sysg); /* pair: sysg */
     if (!g || gt_g_status(g) != GT_G_SYSCALL || !gt_g_scan_try(m, g))
         return false;
@@ -207,6 +255,10 @@ static bool steal_scanbit(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
         return false;
     }
     GT_PERTURB(m, steal_seen);
+    if (GT_FAULT(retake_unguarded) && m == rt->sysmon_m) {
+        steal_scanned_unguarded(m, g, p, to);
+        return true;
+    }
     gt_tok tok = gt_trace_acquire(m); /* I2 */
     GT_PERTURB(m, steal_acquired);
     gt_load_acquire(&g->m)->t.p = NULL; /* pair: g-m */
@@ -248,6 +300,19 @@ GT_HOT void reacquired(struct gt_m *m, struct gt_g *g, struct gt_p *p, gt_tok to
     gt_bump(&p->syscall_tick, 1u);
 }
 
+/* Seed 001 put back, the third place. */
+static GT_NOINLINE bool reacquire_unguarded(struct gt_m *m, struct gt_g *g, struct gt_p *p,
+                                            uint64_t w)
+{
+    if (!gt_p_take(m, p, gt_tok_none(), w, GT_P_RUNNING))
+        return false;
+    GT_PERTURB(m, exit_taken);
+    gt_tok tok = gt_section_begin(m);
+    reacquired(m, g, p, tok);
+    gt_section_end(m, tok);
+    return true;
+}
+
 /*
  * The fast way back, seed 001's third place: the swap that takes the P back may be what
  * steals it from another M's call, and then owes its ProcSteal in the same generation.
@@ -267,6 +332,8 @@ GT_HOT bool exit_fast(struct gt_m *m, struct gt_g *g)
     if (status && gt_status_of(w) != GT_P_SYSCALL)
         return false;
     GT_PERTURB(m, exit_seen);
+    if (GT_FAULT(reacquire_unguarded) && status)
+        return reacquire_unguarded(m, g, p, w);
     gt_tok tok = gt_section_begin(m); /* I1: across the change and its event */
     GT_PERTURB(m, exit_acquired);
     if (status) {
@@ -357,6 +424,18 @@ void gt_syscall_exit_slow(struct gt_m *m)
     gt_m_stop(m);
     gt_schedule(m);
 }
+
+#if GT_FAULTS && GT_ORACLE
+/* System stack. Returns if the P is gone. */
+void gt_syscall_exit_with_oldp(struct gt_m *m)
+{
+    struct gt_g *g = gt_m_g(m);
+    if (!m->oldp || !exit_fast(m, g))
+        return;
+    gt_fiber_switch_begin(&m->sys_fiber, &g->stack.fiber, true);
+    gt_ctx_jump_inline(&g->ctx);
+}
+#endif
 
 static void exit_slow(void *arg)
 {

@@ -59,16 +59,21 @@ static void name_long_runner(struct gt_runtime *rt, struct gt_p *p, int64_t ran)
             p->t.id, tid, (long long)(ran / GT_NS_PER_MS));
 }
 
-static bool preempt_long_runner(struct gt_runtime *rt, struct gt_p *p, int64_t now)
+/* Has p been on one G, in its slice or beyond, since longer than a slice? */
+static bool slice_is_over(struct gt_p *p, int64_t now)
 {
     uint32_t tick = gt_load_relaxed(&p->sched_tick);
-    if (p->seen.sched_tick != tick || p->seen.sched_when == 0) {
-        p->seen.sched_tick = tick;
-        p->seen.sched_when = now;
-        p->seen.warned = false;
-        return false;
-    }
-    if (now - p->seen.sched_when < SLICE)
+    if (p->seen.sched_tick == tick && p->seen.sched_when != 0)
+        return now - p->seen.sched_when >= SLICE;
+    p->seen.sched_tick = tick;
+    p->seen.sched_when = now;
+    p->seen.warned = false;
+    return false;
+}
+
+static bool preempt_long_runner(struct gt_runtime *rt, struct gt_p *p, int64_t now)
+{
+    if (!slice_is_over(p, now))
         return false;
     gt_preempt_p(rt, p);
     name_long_runner(rt, p, now - p->seen.sched_when);
@@ -91,14 +96,27 @@ static bool others_can_work(struct gt_runtime *rt, struct gt_p *p)
     return !queued && gt_load_relaxed(&rt->spinning) + gt_load_relaxed(&rt->idle_ps) > 0;
 }
 
+/*
+ * The call that was seen a round ago goes on; or the G comes from one call and goes into the
+ * next, none of them seen twice, and its slice is over:
+ *
+ *      G on P                  sysmon, asleep for 10 ms each time
+ *      call 1, 3 ms
+ *                              in a call: number 1
+ *      calls 2, 3, 4
+ *                              in a call: number 4, a new one; and so on
+ *      other Gs of P wait
+ */
 static bool retake_from_syscall(struct gt_m *m, struct gt_p *p, int64_t now)
 {
     struct gt_runtime *rt = m->rt;
     uint32_t tick = gt_load_relaxed(&p->syscall_tick);
+    bool over = slice_is_over(p, now);
     if (p->seen.syscall_tick != tick || p->seen.syscall_when == 0) {
         p->seen.syscall_tick = tick;
         p->seen.syscall_when = now;
-        return false;
+        if (!over)
+            return false;
     }
     if (others_can_work(rt, p) && now - p->seen.syscall_when < SLICE)
         return false;
@@ -175,7 +193,8 @@ static void start_what_was_missed(struct gt_runtime *rt, int64_t now)
     int64_t due = gt_load_relaxed(&rt->n_timers) > 0 ? gt_timers_next_all(rt) : 0;
     bool reader = gt_load_relaxed(&rt->reader) != NULL && rt->tracer->reader_wanted &&
                   rt->tracer->reader_wanted(rt->tracer_state);
-    if ((due != 0 && due <= now) || reader || rt->sched->has_work(rt->sched_state, NULL))
+    bool work = !GT_FAULT(wakeup_lost) && rt->sched->has_work(rt->sched_state, NULL);
+    if ((due != 0 && due <= now) || reader || work)
         gt_m_start(rt, NULL, false);
 }
 

@@ -124,7 +124,11 @@ static void check_all_stopped(struct gt_runtime *rt)
 static void stop_with_sema(struct gt_m *m, enum gt_world_kind kind)
 {
     struct gt_runtime *rt = m->rt;
-    gt_g_pretend_wait(m, GT_WAIT_STOP_WORLD); /* I4 */
+    bool pretends = !GT_FAULT(stop_unsuspendable);
+    if (pretends)
+        gt_g_pretend_wait(m, GT_WAIT_STOP_WORLD); /* I4 */
+    else
+        m->locks++;
     struct gt_p *own = gt_m_p(m);             /* after the pin: a signal may change it before */
     gt_tok tok = gt_trace_acquire(m);
     GT_EMIT(m, tok, stw_begin, kind);
@@ -158,8 +162,10 @@ static void stop_with_sema(struct gt_m *m, enum gt_world_kind kind)
     if (took > gt_load_relaxed(&rt->stop_ns_max))
         gt_store_relaxed(&rt->stop_ns_max, took);
     gt_add_relaxed(&rt->count.world_stops, 1u);
-    m->locks++; /* the pin that outlives the pretence */
-    gt_g_pretend_end(m);
+    if (pretends) {
+        m->locks++; /* the pin that outlives the pretence */
+        gt_g_pretend_end(m);
+    }
 }
 
 void gt_world_stop(struct gt_runtime *rt, enum gt_world_kind kind)
@@ -353,10 +359,14 @@ static void ask_to_stop(struct gt_runtime *rt, struct gt_g *g, uint64_t word)
 
 static void view_g(struct gt_g *g, struct gt_trace_g_view *v)
 {
+    struct gt_runtime *rt = g->rt;
     struct gt_m *gm = gt_load_acquire(&g->m); /* pair: g-m */
+    (void)rt;
     v->status = gt_g_status(g);
     v->reason = (enum gt_wait_reason)gt_load_relaxed(&g->t.wait_reason);
     v->tid = gm ? gm->t.tid : -1;
+    if (GT_FAULT(status_names_m) && gm)
+        v->tid = (int32_t)gm->t.serial;
     v->system = (g->flags & GT_GF_SYSTEM) != 0;
     v->assisting = g->gc_assisting;
 }

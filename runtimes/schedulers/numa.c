@@ -135,7 +135,7 @@ static struct gt_task *steal_nexts_of(struct thief *t, struct node *d)
             continue;
         bool runs = gt_status_of(gt_load_relaxed(&v->status)) == GT_P_RUNNING;
         struct gt_task *g = ring_steal_next(&t->own->grace, &state_of(v)->ring, runs,
-                                            t->s->nodes.host->os);
+                                            t->s->nodes.host);
         if (g)
             return g;
     }

@@ -32,6 +32,7 @@
  *   reads again: what it copied is void         thief was first)  first: one each
  */
 #pragma once
+#include "gauntlet/fault.h"
 #include "gauntlet/objects.h"
 #include "gauntlet/scheduler.h"
 
@@ -425,14 +426,22 @@ static inline bool ring_next_ripe(struct ring_grace *w, struct ring *v, bool vic
     return false;
 }
 
+/* Fault next_taken_twice: against I4. */
+static inline struct gt_task *ring_copy_next(struct ring *r)
+{
+    struct gt_task *g = gt_load_acquire(&r->next); /* pair: ring.next */
+    gt_store_release(&r->next, NULL); /* pair: ring.next */
+    return g;
+}
+
 /* Takes v's next for a thief. NULL: none, or not yet. */
 static inline struct gt_task *ring_steal_next(struct ring_grace *w, struct ring *v,
-                                              bool victim_runs, const struct gt_os *os)
+                                              bool victim_runs, const struct gt_scheduler_host *h)
 {
-    if (!ring_next_ripe(w, v, victim_runs, os))
+    if (!ring_next_ripe(w, v, victim_runs, h->os))
         return NULL;
     w->victim = NULL;
-    return ring_take_next(v);
+    return GT_FAULT_IN(h->fault, next_taken_twice) ? ring_copy_next(v) : ring_take_next(v);
 }
 
 /* ---- idle policy --------------------------------------------------------------- */

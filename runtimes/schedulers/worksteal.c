@@ -133,7 +133,7 @@ static struct gt_task *steal_nexts(struct ws *w, struct gt_proc *p)
     struct walk k = walk_begin(w, p);
     for (struct gt_proc *v; (v = walk_next(&k, w, p));) {
         bool runs = gt_status_of(gt_load_relaxed(&v->status)) == GT_P_RUNNING;
-        struct gt_task *g = ring_steal_next(&own->grace, ring_of(v), runs, w->host->os);
+        struct gt_task *g = ring_steal_next(&own->grace, ring_of(v), runs, w->host);
         if (g)
             return g;
     }

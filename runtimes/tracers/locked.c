@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gauntlet/fault.h"
 #include "gauntlet/perturb.h"
 #include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
@@ -207,6 +208,20 @@ static inline void w_close(struct locked *t, struct gt_mach *m, uint64_t w, uint
 static inline struct gt_stack_cache *w_cache(struct gt_mach *m)
 {
     return &m_of(m)->stacks;
+}
+
+/* Fault buffer_lost_inside: the one buffer is nobody's to lose. */
+static inline struct gt_tbuf **w_buffer(struct gt_mach *m, uint64_t w)
+{
+    (void)m;
+    (void)w;
+    return NULL;
+}
+/* Fault inner_rereads: it never changes inside a section. */
+static inline uint64_t w_generation(struct locked *t, uint64_t w)
+{
+    (void)t;
+    return w;
 }
 
 #include "tracers/common/events.inc"

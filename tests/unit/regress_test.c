@@ -76,7 +76,7 @@ static void suspends_it(void *arg)
         R->yield();
     int64_t end = R->now() + 3 * GT_NS_PER_S;
     while (R->now() < end && gt_load_relaxed(&bad) == 0) {
-        for (int i = 0; i < 20; i++)
+        for (int i = 0; i < 10; i++)
             if (gt_suspend_g(R->runtime(), gt_load_relaxed(&b->g), &v))
                 gt_resume_g(R->runtime(), gt_load_relaxed(&b->g));
         expect(beats_again(b));
@@ -378,7 +378,45 @@ static void stack_after_running(void)
     expect(R->run(runtime_with(1, &t, NULL), takes_own_stack, NULL) == 0);
 }
 
+/* ---- calls one after the other ------------------------------------------------------------ */
+static gt_a32 callers_left;
+static gt_a32 calls_enough;
+
+static void calls_without_end(void *arg)
+{
+    (void)arg;
+    while (gt_load_relaxed(&calls_enough) == 0) {
+        R->syscall_enter();
+        gt_sleep_ns(3 * GT_NS_PER_MS);
+        R->syscall_exit();
+    }
+    gt_sub_relaxed(&callers_left, 1u);
+}
+
+/* The first runs beside an idle P, so sysmon has come to sleep for 10 ms when the second takes that
+ * P; from then on every P is in a call each time it looks, and in another one each time. */
+static void callers_take_every_p(void *arg)
+{
+    (void)arg;
+    gt_store_relaxed(&callers_left, 2u);
+    for (int i = 0; i < 2; i++) {
+        expect(R->go(calls_without_end, NULL) == 0);
+        R->sleep(100 * GT_NS_PER_MS);
+    }
+    for (int i = 0; i < 10; i++)
+        R->sleep(GT_NS_PER_MS);
+    gt_store_relaxed(&calls_enough, 1u);
+    while (gt_load_relaxed(&callers_left) != 0)
+        R->sleep(GT_NS_PER_MS);
+}
+
+static void calls_end_slices_too(void)
+{
+    expect(R->run(runtime_with(2, NULL, NULL), callers_take_every_p, NULL) == 0);
+}
+
 static const struct scene scenes[] = {
+    {calls_end_slices_too, "Gs that go from call to call leave their Ps to others", false},
     {signal_and_suspender, "a G stopped by signal at its checkpoint is not lost", true},
     {two_suspenders, "two suspenders that hold each other's Gs go on", false},
     {arriving_callback, "a P is not stolen from a callback that arrives on it", false},

@@ -221,10 +221,10 @@ struct gt_tracer_host {
     /* The word of GT_TRACER_CORE_SECTIONS, 0: no section begins. Written by: the tracer, who
      * calls gt_section_fence before it looks at marks. 0 when a run begins. */
     gt_a64 *generation;
+    const gt_a32 *fault; /* for GT_FAULT_IN (fault.h) */
     /* The calling M passes a point of perturb.def (GT_PERTURB_HOST of perturb.h): it may sleep
      * there. NULL: not disturbed. */
     void (*perturb)(const struct gt_tracer_host *h, uint32_t point);
-    const gt_a32 *fault; /* for GT_FAULT_IN (fault.h) */
     /* The tracer has just stored generation w, 0: none any more. World stopped, or world
      * semaphore held. For the journal; NULL: there is none. */
     void (*stored)(const struct gt_tracer_host *h, uint64_t w);

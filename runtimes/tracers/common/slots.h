@@ -100,6 +100,12 @@ static inline uint64_t gt_slots_count(struct gt_slots *s, uint64_t w)
     return n;
 }
 
+/* Of its last one. */
+static inline uint64_t gt_slots_last(const struct gt_slots *s, uint64_t w)
+{
+    return gt_load_relaxed(&s->count[gt_gen_slot2(w)]);
+}
+
 /* A G struct is used anew, under a new id. */
 static inline void gt_slots_reborn(struct gt_slots *s)
 {

@@ -155,6 +155,14 @@ static void look_at_p(struct gt_proc *p, void *arg)
     t->host->release(t->host, tok);
 }
 
+/* Fault procs_between: the world semaphore is given up before the rest of I3 is done. */
+static void look_at_ps(const struct gt_tracer_host *h, struct pass *pass)
+{
+    h->world_lock(h);
+    h->each_p_safe(h, look_at_p, pass);
+    h->world_unlock(h);
+}
+
 static void clean_dead(struct gt_proc *p, bool alive, void *arg)
 {
     struct pass *a = arg;
@@ -162,6 +170,21 @@ static void clean_dead(struct gt_proc *p, bool alive, void *arg)
         a->t->procs++;
     else
         gt_slots_clean_next(&((struct gt_wire_p *)p->trace)->s, a->w);
+}
+
+static void count_p(struct gt_proc *p, bool alive, void *arg)
+{
+    struct pass *a = arg;
+    (void)p;
+    a->t->procs += alive;
+}
+
+/* Seed 002 put back: one half of it in each kind of end. */
+static bool dead_ps_are_kept(struct gen *t, bool stop)
+{
+    (void)t;
+    return stop ? GT_FAULT_IN(t->host->fault, dead_ps_kept_on_stop)
+                : GT_FAULT_IN(t->host->fault, dead_ps_kept_on_advance);
 }
 
 /* ---- the switch -------------------------------------------------------------------------------- */
@@ -264,14 +287,17 @@ void gen_advance(struct gen *t, bool stop)
     uint64_t w = gt_load_relaxed(t->generation);
     struct pass pass = {t, w};
     if (w != GT_GEN_OFF) {
+        if (GEN_FAULT(t, procs_between))
+            look_at_ps(h, &pass);
         h->each_g(h, look_at_g, &pass);
         h->world_lock(h);
-        h->each_p_safe(h, look_at_p, &pass);
+        if (!GEN_FAULT(t, procs_between))
+            h->each_p_safe(h, look_at_p, &pass);
         GT_PERTURB_HOST(h, status_done);
         if (t->header < 123)
             drop_unborn(t, w);
         t->procs = 0;
-        h->each_p(h, clean_dead, &pass);
+        h->each_p(h, dead_ps_are_kept(t, stop) ? count_p : clean_dead, &pass);
         GT_PERTURB_HOST(h, dead_cleaned);
         if (stop)
             stop_generations(t, w);

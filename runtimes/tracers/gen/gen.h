@@ -20,6 +20,7 @@
  * semaphore, an allocation or a call of the host.
  */
 #pragma once
+#include "gauntlet/fault.h"
 #include "gauntlet/perturb.h"
 #include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
@@ -100,6 +101,8 @@ struct gen {
     gt_a64 buffers_out[2]; /* R1: with Ms, by generation */
 #endif
 };
+
+#define GEN_FAULT(t_, sym_) GT_FAULT_IN((t_)->host->fault, sym_)
 
 static inline struct gen_m *gen_m_of(struct gt_mach *m)
 {

@@ -90,7 +90,8 @@ static void switch_on(struct gen *t, uint64_t first)
     GT_PERTURB_HOST(h, trace_begun);
     gt_section_fence(t->os, t->asym);
     const gt_a32 *exiting = h->exiting_syscall(h);
-    gt_await(exiting, gt_load_seqcst(exiting) == 0); /* pair: exiting-syscall */
+    if (!GEN_FAULT(t, start_awaits_nobody))
+        gt_await(exiting, gt_load_seqcst(exiting) == 0); /* pair: exiting-syscall */
     gen_write_sync(t, first);
     gt_tok tok = h->acquire(h);
     gen_begin_trace(t, h->self(h), tok.v);

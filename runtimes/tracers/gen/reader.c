@@ -17,6 +17,8 @@
 bool gen_reader_wanted(void *tv)
 {
     struct gen *t = tv;
+    if (GEN_FAULT(t, reader_wanted_stopping) && t->shutdown)
+        return true;
     return gt_load_relaxed(&t->work) != 0 ||
            gt_load_acquire(&t->flushed) == gt_load_relaxed(&t->reading); /* pair: flushed */
 }
@@ -97,6 +99,17 @@ static void consume(struct gen *t, struct gt_tbuf *b)
     gt_tpool_put(&t->pool, b);
 }
 
+/* I2. */
+static void release_done(struct gen *t, uint64_t n)
+{
+    bool locked = GEN_FAULT(t, done_under_lock);
+    if (locked)
+        gt_spin_lock(&t->lock);
+    t->host->sema_release(t->host, t->done[gt_gen_slot2_of(n)]);
+    if (locked)
+        gt_spin_unlock(&t->lock);
+}
+
 void gen_reader(void *tv)
 {
     struct gen *t = tv;
@@ -106,19 +119,22 @@ void gen_reader(void *tv)
     write_out(t, header, sizeof header);
     for (bool last = false; !last;) {
         struct gt_tbuf *b;
+        GT_PERTURB_HOST(h, reader_looks);
         enum found f = look(t, &b, &last);
         GT_PERTURB_HOST(h, reader_found);
         if (f == FOUND_BUFFER) {
             consume(t, b);
             last = false;
         } else if (f == FOUND_NOTHING) {
+            if (GEN_FAULT(t, reader_wanted_stopping) && gen_reader_wanted(t))
+                continue; /* new data came between, it says */
             h->park_reader(h);
         } else {
             uint64_t n = gt_load_relaxed(&t->reading);
             end_of_generation(t);
             gt_store_relaxed(&t->reading, n + 1);
             GT_PERTURB_HOST(h, reader_ended);
-            h->sema_release(h, t->done[gt_gen_slot2_of(n)]); /* I2 */
+            release_done(t, n);
         }
     }
     h->sema_release(h, t->reader_gone);

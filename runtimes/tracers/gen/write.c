@@ -167,6 +167,18 @@ static inline void w_close(struct gen *t, struct gt_mach *mach, uint64_t w, cons
     end_in(&p, end);
 }
 
+/* Fault buffer_lost_inside. */
+static inline struct gt_tbuf **w_buffer(struct gt_mach *m, uint64_t w)
+{
+    return &gen_m_of(m)->buf[gt_gen_slot2(w)];
+}
+/* Fault inner_rereads. */
+static inline uint64_t w_generation(struct gen *t, uint64_t w)
+{
+    uint64_t now = gt_load_acquire(t->generation); /* pair: generation */
+    return now != GT_GEN_OFF ? now : w;
+}
+
 static inline struct gt_stack_cache *w_cache(struct gt_mach *m)
 {
     return &gen_m_of(m)->stacks;
@@ -242,11 +254,22 @@ void gen_cpu_end(struct gen *t, uint64_t w, bool stop)
     gt_cpu_log_end(&t->cpu, w, stop ? GT_GEN_OFF : gt_gen_next(w), w_stacks(t, w), &out);
 }
 
+/* Fault strings_kept: pushed, and the table left as it is. */
+static void push_strings(struct gt_string_tab *tab)
+{
+    gt_spin_lock(&tab->lock);
+    gt_table_push(&tab->out, &tab->buf);
+    gt_spin_unlock(&tab->lock);
+}
+
 void gen_tables_end(struct gen *t, uint64_t w)
 {
     struct gt_table_out out = table_out(t, w);
     gt_stack_tab_dump(w_stacks(t, w), w_strings(t, w), &out, t->host, t->raw_stacks);
-    gt_string_tab_end(w_strings(t, w));
+    if (GEN_FAULT(t, strings_kept))
+        push_strings(w_strings(t, w));
+    else
+        gt_string_tab_end(w_strings(t, w));
 }
 
 /* The clock of generation w: its rate and, from 1.25 on, what time it is. */
@@ -301,6 +324,8 @@ static void gen_m_dies(void *tv, struct gt_mach *mach)
     t->host->assert_sched_locked(t->host);
     gt_store_relaxed(&mach->section.mark, 1u);
     gt_spin_lock(&t->lock);
+    if (GEN_FAULT(t, leaver_loses_buffer))
+        m->buf[0] = NULL;
     gen_take(t, m, 0);
     gen_take(t, m, 1);
     gt_spin_unlock(&t->lock);

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GT_TEST: workloads labels=fault timeout=300 */
+/* GT_TEST: presets=faults */
+/*
+ * The planted faults that are none of the five seeds: each is seen by the oracle that is meant
+ * to see it, in short runs of a small program, and not when it is off.
+ */
+#include "fault_hunt.h"
+
+/* ---- load: each G works until `enough` --------------------------------------------------------- */
+static struct gt_wg *wg;
+static gt_a32 enough;
+
+static bool go_on(void)
+{
+    return gt_load_relaxed(&enough) == 0;
+}
+
+static void one_more(gt_fn fn, void *arg)
+{
+    R->wg_add(wg, 1);
+    expect(R->go(fn, arg) == 0);
+}
+
+static void short_calls(void *arg)
+{
+    (void)arg;
+    for (uint32_t i = 0; go_on(); i++) {
+        R->syscall_enter();
+        if (i % 4 == 0)
+            gt_sleep_ns(20 * GT_NS_PER_US);
+        R->syscall_exit();
+        if (i % 16 == 0)
+            R->yield();
+    }
+    R->wg_done(wg);
+}
+
+static void tiny_calls(void *arg)
+{
+    (void)arg;
+    while (go_on()) {
+        R->syscall_enter();
+        R->syscall_exit();
+    }
+    R->wg_done(wg);
+}
+
+static void long_calls(void *arg)
+{
+    (void)arg;
+    while (go_on()) {
+        R->syscall_enter();
+        gt_sleep_ns(3 * GT_NS_PER_MS);
+        R->syscall_exit();
+    }
+    R->wg_done(wg);
+}
+
+static void blocking_calls(void *arg)
+{
+    (void)arg;
+    while (go_on()) {
+        R->syscall_enter_blocking();
+        R->syscall_exit();
+    }
+    R->wg_done(wg);
+}
+
+static void stops(void *arg)
+{
+    (void)arg;
+    while (go_on()) {
+        R->stop_world(GT_WORLD_TEST);
+        R->start_world();
+        R->yield();
+    }
+    R->wg_done(wg);
+}
+
+static void churns(void *arg)
+{
+    int32_t most = (int32_t)(intptr_t)arg;
+    uint64_t rng = 1;
+    while (go_on()) {
+        expect(R->set_procs(1 + (int32_t)(gt_rand(&rng) >> 33) % most) == 0);
+        R->yield();
+    }
+    R->wg_done(wg);
+}
+
+static void yields(void *arg)
+{
+    (void)arg;
+    while (go_on())
+        R->yield();
+    R->wg_done(wg);
+}
+
+static void ends_its_thread(void *arg)
+{
+    (void)arg;
+    R->lock_thread();
+    R->wg_done(wg);
+}
+
+static void makes_threads_end(void *arg)
+{
+    (void)arg;
+    while (go_on()) {
+        one_more(ends_its_thread, NULL);
+        R->sleep(100 * GT_NS_PER_US);
+    }
+    R->wg_done(wg);
+}
+
+/* Two Gs and two channels. */
+struct pair {
+    struct gt_chan *c[2];
+};
+
+static void answers(void *arg)
+{
+    struct pair *p = arg;
+    int v;
+    while (R->chan_recv(p->c[0], &v) && R->chan_send(p->c[1], &v) == 0)
+        ;
+    R->wg_done(wg);
+}
+
+/* It outlives the one that asks. */
+static struct pair *pair_begins(void)
+{
+    struct pair *p = malloc(sizeof *p);
+    if (!p)
+        bail_out("out of memory");
+    p->c[0] = R->chan_new(sizeof(int), 0);
+    p->c[1] = R->chan_new(sizeof(int), 0);
+    one_more(answers, p);
+    return p;
+}
+
+static void ask(struct pair *p)
+{
+    int v = 0;
+    expect(R->chan_send(p->c[0], &v) == 0);
+    expect(R->chan_recv(p->c[1], &v));
+}
+
+static void asks(void *arg)
+{
+    struct pair *p = pair_begins();
+    (void)arg;
+    while (go_on())
+        ask(p);
+    expect(R->chan_close(p->c[0]) == 0);
+    R->wg_done(wg);
+}
+
+/* ---- programs ----------------------------------------------------------------------------------- */
+#define RUN_NS (60 * GT_NS_PER_MS)
+
+static void load_begins(void)
+{
+    gt_store_relaxed(&enough, 0u);
+    wg = R->wg_new();
+}
+
+static void load_ends(void)
+{
+    gt_store_relaxed(&enough, 1u);
+    R->wg_wait(wg);
+    R->wg_free(wg);
+}
+
+static void several(gt_fn fn, void *arg, int n)
+{
+    while (n-- > 0)
+        one_more(fn, arg);
+}
+
+static void traced(int64_t ns)
+{
+    hunt_start();
+    R->sleep(ns);
+    load_ends();
+    (void)hunt_stop();
+}
+
+static void calls_and_stops(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(tiny_calls, NULL, 2);
+    several(short_calls, NULL, 10);
+    several(stops, NULL, 1);
+    traced(RUN_NS);
+}
+
+static void calls_alone(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(short_calls, NULL, 6);
+    traced(RUN_NS);
+}
+
+static void tiny_calls_alone(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(tiny_calls, NULL, 8);
+    traced(RUN_NS);
+}
+
+static void calls_that_last(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(long_calls, NULL, 3);
+    several(short_calls, NULL, 1);
+    traced(RUN_NS);
+}
+
+static void pairs(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(asks, NULL, 4);
+    traced(RUN_NS);
+}
+
+static void pairs_and_calls(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(asks, NULL, 2);
+    several(short_calls, NULL, 2);
+    several(blocking_calls, NULL, 2);
+    traced(RUN_NS);
+}
+
+static void procs_up_and_down(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(churns, (void *)(intptr_t)8, 1);
+    several(short_calls, NULL, 3);
+    traced(RUN_NS);
+}
+
+static void threads_that_end(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(makes_threads_end, NULL, 2);
+    several(asks, NULL, 1);
+    traced(RUN_NS);
+}
+
+static void starts_and_stops(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(blocking_calls, NULL, 6);
+    for (int i = 0; i < 20; i++) {
+        hunt_start();
+        R->sleep(2 * GT_NS_PER_MS);
+        if (hunt_stop())
+            break;
+    }
+    load_ends();
+}
+
+/* ---- programs for the watchdog ---------------------------------------------------------------------- */
+static const struct gt_trace_options fast = {.period_ns = 0, .raw_stacks = true};
+
+static void pairs_in_generations(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(asks, NULL, 2);
+    several(blocking_calls, NULL, 4);
+    expect(R->trace_start(&fast) == 0);
+    R->sleep(RUN_NS);
+    load_ends();
+    expect(R->trace_stop() == 0);
+}
+
+/* Symbols are looked up: while that G is in system calls others stop the world. */
+static void stops_while_a_trace_stops(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(stops, NULL, 2);
+    for (int i = 0; i < 3; i++) {
+        expect(R->trace_start(NULL) == 0);
+        R->yield();
+        expect(R->trace_stop() == 0);
+    }
+    load_ends();
+}
+
+static void stops_and_cycles(void *arg)
+{
+    (void)arg;
+    load_begins();
+    several(stops, NULL, 2);
+    several(yields, NULL, 1);
+    for (int i = 0; i < 50; i++)
+        expect(R->gc() == 0);
+    load_ends();
+}
+
+static gt_a32 calls_left;
+static void counted_blocking_calls(void *arg)
+{
+    (void)arg;
+    while ((int32_t)gt_sub_relaxed(&calls_left, 1u) > 0) {
+        R->syscall_enter_blocking();
+        R->syscall_exit();
+    }
+    R->wg_done(wg);
+}
+
+/* No timer, no trace: nothing else would wake an M. */
+static void nothing_but_calls(void *arg)
+{
+    (void)arg;
+    load_begins();
+    gt_store_relaxed(&calls_left, 20000u);
+    several(counted_blocking_calls, NULL, 3);
+    load_ends();
+}
+
+static gt_a32 asks_left;
+/* What it makes ready stands in `next` for about as long as thieves leave it there. */
+static void counted_readies(void *arg)
+{
+    struct pair *p = pair_begins();
+    uint64_t rng = (uint64_t)(uintptr_t)p;
+    int v = 0;
+    (void)arg;
+    while ((int32_t)gt_sub_relaxed(&asks_left, 1u) > 0) {
+        expect(R->chan_send(p->c[0], &v) == 0);
+        for (int64_t end = gt_nanotime() + 2500 + (int64_t)(gt_rand(&rng) % 2048); gt_nanotime() < end;)
+            ;
+        expect(R->chan_recv(p->c[1], &v));
+    }
+    expect(R->chan_close(p->c[0]) == 0);
+    R->wg_done(wg);
+}
+
+static void readies_and_works_on(void *arg)
+{
+    (void)arg;
+    load_begins();
+    gt_store_relaxed(&asks_left, 40000u);
+    several(counted_readies, NULL, 2);
+    load_ends();
+}
+
+/* ---- the table --------------------------------------------------------------------------------------- */
+#define STATUS GT_SYSCALLS_STATUS
+#define SCANBIT GT_SYSCALLS_SCANBIT
+
+static const struct hunt ordered[] = {
+    {"self_stop", calls_and_stops, 2, STATUS, GT_PERTURB_MEDIUM, NULL},
+    {"status_in_window", tiny_calls_alone, 6, STATUS, GT_PERTURB_MEDIUM, NULL},
+    {"syscall_unnumbered", calls_alone, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"status_names_m", calls_that_last, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"buffer_lost_inside", pairs, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"inner_rereads", pairs_and_calls, 4, SCANBIT, GT_PERTURB_MEDIUM, NULL},
+    {"procs_between", procs_up_and_down, 4, SCANBIT, GT_PERTURB_MEDIUM, NULL},
+    {"start_awaits_nobody", starts_and_stops, 2, SCANBIT, GT_PERTURB_MEDIUM, NULL},
+    {"mark_after_generation", pairs, 8, SCANBIT, GT_PERTURB_MEDIUM, NULL},
+    {"strings_kept", pairs, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"leaver_loses_buffer", threads_that_end, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"unblock_unnumbered", pairs, 2, SCANBIT, GT_PERTURB_OFF, NULL},
+};
+
+static const struct hunt watched[] = {
+    {"done_under_lock", pairs_in_generations, 3, SCANBIT, GT_PERTURB_HIGH, NULL},
+    {"reader_wanted_stopping", stops_while_a_trace_stops, 3, SCANBIT, GT_PERTURB_OFF, NULL},
+    {"stop_unsuspendable", stops_and_cycles, 3, SCANBIT, GT_PERTURB_MEDIUM, &gt_tracer_none},
+    {"wakeup_lost", nothing_but_calls, 1, SCANBIT, GT_PERTURB_MEDIUM, &gt_tracer_none},
+    {"next_taken_twice", readies_and_works_on, 4, SCANBIT, GT_PERTURB_OFF, &gt_tracer_none},
+};
+#define N(a) ((int)(sizeof(a) / sizeof *(a)))
+
+static void hunt_ordered(const struct hunt *h)
+{
+    struct hunt_job j = {.h = h, .on = true};
+    struct found f;
+    const char *how = hunt_in_child(&j, &f);
+    ok(!how && f.hits > 0, "%s: %s after %u tries, %.2f s, %llu events, %llu generations; %llu rules broken", h->fault,
+       how ? how : f.cls, f.tries, f.seconds, (unsigned long long)f.events,
+       (unsigned long long)f.generations,
+       (unsigned long long)f.violations);
+    j = (struct hunt_job){.h = h, .tries = f.tries < 2 ? 2 : f.tries < 20 ? f.tries : 20};
+    how = hunt_in_child(&j, &f);
+    ok(!how && f.hits == 0 && f.violations == 0 && !f.cls[0], "%s off: %s %u of %u tries, %llu events",
+       h->fault, how ? how : f.cls, f.hits, f.tries, (unsigned long long)f.events);
+}
+
+static void hunt_watched(const struct hunt *h)
+{
+    struct hunt_job j = {.h = h, .on = true};
+    struct found f = {0}, off = {0};
+    const char *cls = NULL;
+    while (!cls && f.seconds < HUNT_SECONDS)
+        cls = cell_try(&j, &f);
+    ok(cls && class_is_in(fault_named(h->fault)->cls, cls), "%s: %s after %u tries, %.2f s", h->fault,
+       cls ? cls : "not found", f.tries, f.seconds);
+    j.on = false;
+    for (uint32_t i = 0; i < (f.tries < 5 ? f.tries : 5); i++)
+        (void)cell_try(&j, &off);
+    ok(off.hits == 0, "%s off: %s %u of %u tries", h->fault, off.cls, off.hits, off.tries);
+}
+
+int main(int argc, char **argv)
+{
+    if (getenv("PERTURB"))
+        hunt_level = atoi(getenv("PERTURB"));
+    unsetenv("GT_VIOLATION");
+    for (int i = 0; i < N(ordered); i++)
+        if (argc < 2 || strcmp(argv[1], ordered[i].fault) == 0)
+            hunt_ordered(&ordered[i]);
+    for (int i = 0; i < N(watched); i++)
+        if (argc < 2 || strcmp(argv[1], watched[i].fault) == 0)
+            hunt_watched(&watched[i]);
+    return done_testing();
+}
