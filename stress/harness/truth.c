@@ -125,53 +125,81 @@ static void judge_differences(struct gt_truth *t)
 
 /* ---- I3 ------------------------------------------------------------------------------------------ */
 /* Of the entry: which trace its section stands in, -1 none. */
-static int64_t trace_of(const struct gt_truth *t, const struct gt_jentry *e)
+static int32_t trace_of(const struct gt_truth *t, const struct gt_jentry *e)
 {
-    uint64_t g = gt_jtok_on(e->tok) ? gt_jtok_generation(e->tok) : 0;
-    for (size_t i = 0; g && i < t->n_traces; i++)
-        if (g >= t->traces[i].first && g <= t->traces[i].last)
-            return (int64_t)i;
-    return -1;
+    uint64_t g = gt_jtok_generation(e->tok);
+    size_t lo = 0, hi = t->n_traces;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (t->traces[mid].last < g)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < t->n_traces && g >= t->traces[lo].first ? (int32_t)lo : -1;
 }
 
-/* The nearest section on this M in one direction. */
-static int64_t trace_on_m(const struct gt_truth *t, size_t pos, int step)
+/* For each entry outside: the trace of the last section before it on its M, or of its G or P.
+ * Backwards: of the next one. must_of of such an entry is its place in `outside`. */
+static void sweep(const struct gt_truth *t, const uint32_t *list, size_t n, bool by_m, bool forth,
+                  int32_t *out)
 {
-    uint32_t m = t->e[t->by_m[pos]].m;
-    for (pos += (size_t)step; pos < t->n_by_m && t->e[t->by_m[pos]].m == m; pos += (size_t)step)
-        if (gt_jtok_on(t->e[t->by_m[pos]].tok))
-            return trace_of(t, &t->e[t->by_m[pos]]);
-    return -1;
-}
-
-static int64_t trace_on_chain(const struct gt_truth *t, const struct gt_chains *c,
-                              const struct gt_chain *k, uint64_t at, int step)
-{
-    const struct gt_jentry *e;
-    for (at += (uint64_t)step; (e = gt_chain_at(t, c, k, at)) != NULL; at += (uint64_t)step)
+    int32_t last = -1;
+    uint64_t group = UINT64_MAX;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t entry = list[forth ? i : n - 1 - i];
+        const struct gt_jentry *e = &t->e[entry];
+        if ((by_m ? e->m : e->id) != group) {
+            group = by_m ? e->m : e->id;
+            last = -1;
+        }
         if (gt_jtok_on(e->tok))
-            return trace_of(t, e);
-    return -1;
+            last = trace_of(t, e);
+        else if (t->must_of[entry] != GT_NO_INDEX)
+            out[t->must_of[entry]] = last;
+    }
 }
 
-static bool in_a_trace(const struct gt_truth *t, size_t pos)
+static void sweep_both(const struct gt_truth *t, const uint32_t *list, size_t n, bool by_m,
+                       int32_t *near, bool *in)
 {
-    const struct gt_jentry *e = &t->e[t->by_m[pos]];
-    const struct gt_chains *c = e->kind == GT_J_G ? &t->gs : &t->ps;
-    const struct gt_chain *k = &c->c[t->chain_of[t->by_m[pos]]];
-    uint64_t at = e->version - k->version;
-    int64_t a = trace_on_m(t, pos, -1);
-    if (a >= 0 && a == trace_on_m(t, pos, 1))
-        return true;
-    a = trace_on_chain(t, c, k, at, -1);
-    return a >= 0 && a == trace_on_chain(t, c, k, at, 1);
+    size_t k = t->outside.n;
+    memset(near, 0xff, 2 * k * sizeof *near);
+    sweep(t, list, n, by_m, true, near);
+    sweep(t, list, n, by_m, false, near + k);
+    for (size_t i = 0; i < k; i++)
+        in[i] = in[i] || (near[i] >= 0 && near[i] == near[k + i]);
+}
+
+static size_t entries_of(const struct gt_chains *c)
+{
+    return c->n ? c->c[c->n - 1].first + c->c[c->n - 1].n : 0;
+}
+
+/* Which of the entries outside lie within a trace. */
+static bool *within(struct gt_truth *t)
+{
+    size_t k = t->outside.n;
+    bool *in = calloc(k + 1, sizeof *in);
+    int32_t *near = malloc((2 * k + 1) * sizeof *near);
+    if (in && near) {
+        for (size_t i = 0; i < k; i++)
+            t->must_of[t->by_m[t->outside.v[i]]] = (uint32_t)i;
+        sweep_both(t, t->by_m, t->n_by_m, true, near, in);
+        sweep_both(t, t->gs.order, entries_of(&t->gs), false, near, in);
+        sweep_both(t, t->ps.order, entries_of(&t->ps), false, near, in);
+    } else {
+        t->rc = -ENOMEM;
+    }
+    free(near);
+    return in;
 }
 
 static void judge_outside(struct gt_truth *t)
 {
-    for (size_t i = 0; i < t->outside.n; i++) {
-        size_t pos = t->outside.v[i];
-        const struct gt_jentry *e = &t->e[t->by_m[pos]];
+    bool *in = t->outside.n ? within(t) : NULL;
+    for (size_t i = 0; i < t->outside.n && t->rc == 0; i++) {
+        const struct gt_jentry *e = &t->e[t->by_m[t->outside.v[i]]];
         if (gt_jtok_on(e->tok))
             gt_truth_lie(t, &(struct gt_lie){.cls = GT_TRUTH_wrong,
                                              .was = e,
@@ -179,7 +207,7 @@ static void judge_outside(struct gt_truth *t)
                                              .generation = gt_jtok_generation(e->tok),
                                              .m = (uint64_t)e->tid,
                                              .explain = "there is no such transition"});
-        else if (in_a_trace(t, pos))
+        else if (in[i])
             gt_truth_lie(t, &(struct gt_lie){.cls = GT_TRUTH_unsectioned,
                                              .was = e,
                                              .said = "",
@@ -187,6 +215,7 @@ static void judge_outside(struct gt_truth *t)
                                              .explain = "the trace was on, and its event can stand "
                                                         "in any generation or in none"});
     }
+    free(in);
 }
 
 /* ---- the traces -------------------------------------------------------------------------------------- */
