@@ -124,10 +124,11 @@ static void judge_differences(struct gt_truth *t)
 }
 
 /* ---- I3 ------------------------------------------------------------------------------------------ */
-/* Of the entry: which trace its section stands in, -1 none. */
-static int32_t trace_of(const struct gt_truth *t, const struct gt_jentry *e)
+#define NEAR 16u /* entries of a G or P that are looked at round one outside */
+
+/* Which trace has this generation, -1 none. */
+static int32_t trace_of(const struct gt_truth *t, uint64_t g)
 {
-    uint64_t g = gt_jtok_generation(e->tok);
     size_t lo = 0, hi = t->n_traces;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
@@ -139,67 +140,34 @@ static int32_t trace_of(const struct gt_truth *t, const struct gt_jentry *e)
     return lo < t->n_traces && g >= t->traces[lo].first ? (int32_t)lo : -1;
 }
 
-/* For each entry outside: the trace of the last section before it on its M, or of its G or P.
- * Backwards: of the next one. must_of of such an entry is its place in `outside`. */
-static void sweep(const struct gt_truth *t, const uint32_t *list, size_t n, bool by_m, bool forth,
-                  int32_t *out)
+/* The nearest section of its G or P, before (-1) or after (1): its generation, 0 none. */
+static uint64_t near(const struct gt_truth *t, uint32_t entry, int step)
 {
-    int32_t last = -1;
-    uint64_t group = UINT64_MAX;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t entry = list[forth ? i : n - 1 - i];
-        const struct gt_jentry *e = &t->e[entry];
-        if ((by_m ? e->m : e->id) != group) {
-            group = by_m ? e->m : e->id;
-            last = -1;
-        }
-        if (gt_jtok_on(e->tok))
-            last = trace_of(t, e);
-        else if (t->must_of[entry] != GT_NO_INDEX)
-            out[t->must_of[entry]] = last;
+    const struct gt_jentry *e = &t->e[entry];
+    const struct gt_chains *c = e->kind == GT_J_G ? &t->gs : &t->ps;
+    const struct gt_chain *k = &c->c[t->chain_of[entry]];
+    uint64_t at = e->version - k->version;
+    for (unsigned i = 0; i < NEAR; i++) {
+        at += (uint64_t)(int64_t)step;
+        const struct gt_jentry *n = gt_chain_at(t, c, k, at);
+        if (!n)
+            return 0;
+        if (gt_jtok_on(n->tok))
+            return gt_jtok_generation(n->tok);
     }
+    return 0;
 }
 
-static void sweep_both(const struct gt_truth *t, const uint32_t *list, size_t n, bool by_m,
-                       int32_t *near, bool *in)
+static bool same_trace(const struct gt_truth *t, uint64_t before, uint64_t after)
 {
-    size_t k = t->outside.n;
-    memset(near, 0xff, 2 * k * sizeof *near);
-    sweep(t, list, n, by_m, true, near);
-    sweep(t, list, n, by_m, false, near + k);
-    for (size_t i = 0; i < k; i++)
-        in[i] = in[i] || (near[i] >= 0 && near[i] == near[k + i]);
-}
-
-static size_t entries_of(const struct gt_chains *c)
-{
-    return c->n ? c->c[c->n - 1].first + c->c[c->n - 1].n : 0;
-}
-
-/* Which of the entries outside lie within a trace. */
-static bool *within(struct gt_truth *t)
-{
-    size_t k = t->outside.n;
-    bool *in = calloc(k + 1, sizeof *in);
-    int32_t *near = malloc((2 * k + 1) * sizeof *near);
-    if (in && near) {
-        for (size_t i = 0; i < k; i++)
-            t->must_of[t->by_m[t->outside.v[i]]] = (uint32_t)i;
-        sweep_both(t, t->by_m, t->n_by_m, true, near, in);
-        sweep_both(t, t->gs.order, entries_of(&t->gs), false, near, in);
-        sweep_both(t, t->ps.order, entries_of(&t->ps), false, near, in);
-    } else {
-        t->rc = -ENOMEM;
-    }
-    free(near);
-    return in;
+    return before && after && trace_of(t, before) >= 0 && trace_of(t, before) == trace_of(t, after);
 }
 
 static void judge_outside(struct gt_truth *t)
 {
-    bool *in = t->outside.n ? within(t) : NULL;
-    for (size_t i = 0; i < t->outside.n && t->rc == 0; i++) {
-        const struct gt_jentry *e = &t->e[t->by_m[t->outside.v[i]]];
+    for (size_t i = 0; i < t->n_outside; i++) {
+        const struct gt_outside *o = &t->outside[i];
+        const struct gt_jentry *e = &t->e[o->entry];
         if (gt_jtok_on(e->tok))
             gt_truth_lie(t, &(struct gt_lie){.cls = GT_TRUTH_wrong,
                                              .was = e,
@@ -207,7 +175,8 @@ static void judge_outside(struct gt_truth *t)
                                              .generation = gt_jtok_generation(e->tok),
                                              .m = (uint64_t)e->tid,
                                              .explain = "there is no such transition"});
-        else if (in[i])
+        else if (same_trace(t, o->before, o->after) ||
+                 same_trace(t, near(t, o->entry, -1), near(t, o->entry, 1)))
             gt_truth_lie(t, &(struct gt_lie){.cls = GT_TRUTH_unsectioned,
                                              .was = e,
                                              .said = "",
@@ -215,7 +184,6 @@ static void judge_outside(struct gt_truth *t)
                                              .explain = "the trace was on, and its event can stand "
                                                         "in any generation or in none"});
     }
-    free(in);
 }
 
 /* ---- the traces -------------------------------------------------------------------------------------- */
@@ -273,7 +241,7 @@ static int read_trace(struct gt_truth *t, int fd)
 static int compare(struct gt_truth *t, const int *traces, size_t n_traces)
 {
     int rc = gt_truth_story(t);
-    t->traces = calloc(n_traces + 1, sizeof *t->traces);
+    t->traces = gt_truth_need(t, GT_SPACE_TRACES, (n_traces + 1) * sizeof *t->traces);
     if (rc == 0)
         rc = t->traces ? gt_truth_status_begin(t) : -ENOMEM;
     for (size_t i = 0; i < n_traces && rc == 0; i++)
@@ -290,19 +258,37 @@ static void chains_free(struct gt_chains *c)
 {
     free(c->c);
     free(c->slots);
-    free(c->order);
 }
 
-static void truth_free(struct gt_truth *t)
+struct gt_truth *gt_truth_space_new(void)
 {
+    return calloc(1, sizeof(struct gt_truth));
+}
+
+void gt_truth_space_free(struct gt_truth *t)
+{
+    if (!t)
+        return;
     chains_free(&t->gs);
     chains_free(&t->ps);
-    void *all[] = {t->by_m,      t->chain_of,  t->must_of,   t->must,     t->runs,    t->outside.v,
-                   t->moved.v,   t->p_own.v,   t->p_call.v,  t->p_first,  t->p_musts, t->ev,
-                   t->deviants,  t->bad,       t->traces,    t->lives,    t->alive.v};
+    chains_free(&t->ms);
+    void *all[] = {t->must,    t->runs, t->outside,  t->moved.v, t->p_own.v,
+                   t->p_call.v, t->ev,  t->deviants, t->bad,     t->alive.v};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
+    for (size_t i = 0; i < GT_SPACES; i++)
+        free(t->space[i].p);
     free(t);
+}
+
+/* Everything of the comparison before is forgotten; its memory stays. */
+static void begin(struct gt_truth *t)
+{
+    t->reported = t->key = 0;
+    t->rc = 0;
+    t->n_by_m = t->n_must = t->n_runs = t->run_at = t->n_outside = 0;
+    t->moved.n = t->p_own.n = t->p_call.n = t->alive.n = 0;
+    t->n_ev = t->n_deviants = t->n_bad = t->n_traces = t->n_lives = t->live_at = 0;
 }
 
 int gt_truth_compare(struct gt_jentry *e, size_t n, uint64_t lost, const int *traces,
@@ -313,10 +299,14 @@ int gt_truth_compare(struct gt_jentry *e, size_t n, uint64_t lost, const int *tr
     out->void_round = lost != 0;
     if (lost)
         return 0;
-    struct gt_truth *t = calloc(1, sizeof *t);
+    struct gt_truth *t = o->space ? o->space : gt_truth_space_new();
     if (!t)
         return -ENOMEM;
-    *t = (struct gt_truth){.o = o, .out = out, .e = e, .n = n};
+    begin(t);
+    t->o = o;
+    t->out = out;
+    t->e = e;
+    t->n = n;
     int rc = gt_truth_order(t);
     out->void_round = rc == 1;
     if (rc == 0) {
@@ -324,6 +314,7 @@ int gt_truth_compare(struct gt_jentry *e, size_t n, uint64_t lost, const int *tr
         for (size_t i = 0; i < t->n_by_m; i++)
             out->transitions += e[t->by_m[i]].kind != GT_J_TOLD;
     }
-    truth_free(t);
+    if (t != o->space)
+        gt_truth_space_free(t);
     return rc < 0 ? rc : 0;
 }

@@ -293,12 +293,12 @@ static void align(struct pair *p)
     t->out->events += p->n;
 }
 
-static uint32_t *indices(const struct gt_run *r, size_t n_runs, size_t *n)
+static uint32_t *indices(struct gt_truth *t, const struct gt_run *r, size_t n_runs, size_t *n)
 {
     *n = 0;
     for (size_t k = 0; k < n_runs; k++)
         *n += r[k].n;
-    uint32_t *must = malloc((*n + 1) * sizeof *must);
+    uint32_t *must = gt_truth_need(t, GT_SPACE_INDICES, (*n + 1) * sizeof *must);
     for (size_t i = 0, k = 0; must && k < n_runs; k++)
         for (uint32_t x = 0; x < r[k].n; x++)
             must[i++] = r[k].first + x;
@@ -308,14 +308,9 @@ static uint32_t *indices(const struct gt_run *r, size_t n_runs, size_t *n)
 static void match_thread(struct gt_truth *t, const struct gt_run *r, size_t n_runs, uint64_t tid)
 {
     struct pair p = {.t = t, .n_ev = t->n_ev, .tid = tid};
-    uint32_t *must = indices(r, n_runs, &p.n);
-    if (must) {
-        p.must = must;
+    p.must = indices(t, r, n_runs, &p.n);
+    if (p.must)
         align(&p);
-    } else {
-        t->rc = -ENOMEM;
-    }
-    free(must);
 }
 
 /* ---- numbers that differ -------------------------------------------------------------------- */

@@ -21,6 +21,21 @@ bool gt_vec32_push(struct gt_truth *t, struct gt_vec32 *v, uint32_t x)
     return true;
 }
 
+void *gt_truth_need(struct gt_truth *t, enum gt_space_use use, size_t bytes)
+{
+    struct gt_space *s = &t->space[use];
+    if (s->size < bytes || !s->p) {
+        free(s->p);
+        s->size = bytes + bytes / 4 + 64;
+        s->p = malloc(s->size);
+        if (!s->p) {
+            s->size = 0;
+            t->rc = -ENOMEM;
+        }
+    }
+    return s->p;
+}
+
 static uint32_t slot_of(const struct gt_chains *c, uint64_t id)
 {
     uint32_t i = (uint32_t)(id * 0x9e3779b97f4a7c15ull >> 32) & c->mask;
@@ -102,14 +117,20 @@ static bool put(struct gt_chains *c, uint32_t chain, uint64_t number, uint32_t e
     return fresh;
 }
 
-static uint32_t *all_ones(struct gt_truth *t, size_t n)
+static uint32_t *all_ones(struct gt_truth *t, enum gt_space_use use, size_t n)
 {
-    uint32_t *v = malloc((n ? n : 1) * sizeof *v);
-    if (!v)
-        t->rc = -ENOMEM;
-    else
+    uint32_t *v = gt_truth_need(t, use, (n + 1) * sizeof *v);
+    if (v)
         memset(v, 0xff, n * sizeof *v);
     return v;
+}
+
+/* As it was, but empty. */
+static void forget(struct gt_chains *c)
+{
+    if (c->slots)
+        memset(c->slots, 0, (size_t)c->cap * 2 * sizeof *c->slots);
+    c->n = c->last = 0;
 }
 
 static struct gt_chains *chains_of(struct gt_truth *t, const struct gt_jentry *e)
@@ -117,7 +138,7 @@ static struct gt_chains *chains_of(struct gt_truth *t, const struct gt_jentry *e
     return e->kind == GT_J_G ? &t->gs : e->kind == GT_J_P ? &t->ps : NULL;
 }
 
-static bool count_all(struct gt_truth *t, struct gt_chains *ms, uint32_t *m_of)
+static bool count_all(struct gt_truth *t, uint32_t *m_of)
 {
     size_t n_g = 0, n_p = 0;
     for (size_t i = 0; i < t->n; i++) {
@@ -125,32 +146,32 @@ static bool count_all(struct gt_truth *t, struct gt_chains *ms, uint32_t *m_of)
         struct gt_chains *c = chains_of(t, e);
         n_g += e->kind == GT_J_G;
         n_p += e->kind == GT_J_P;
-        m_of[i] = chain_for(t, ms, e->m, e->seq);
+        m_of[i] = chain_for(t, &t->ms, e->m, e->seq);
         t->chain_of[i] = c ? chain_for(t, c, e->id, e->version) : 0;
         if (t->rc != 0)
             return false;
     }
-    t->gs.order = all_ones(t, n_g);
-    t->ps.order = all_ones(t, n_p);
-    ms->order = all_ones(t, t->n);
+    t->gs.order = all_ones(t, GT_SPACE_G_ORDER, n_g);
+    t->ps.order = all_ones(t, GT_SPACE_P_ORDER, n_p);
+    t->ms.order = all_ones(t, GT_SPACE_M_ORDER, t->n);
     return t->rc == 0;
 }
 
-static bool place_all(struct gt_truth *t, struct gt_chains *ms, const uint32_t *m_of)
+static bool place_all(struct gt_truth *t, const uint32_t *m_of)
 {
-    if (!lay_out(&t->gs) || !lay_out(&t->ps) || !lay_out(ms))
+    if (!lay_out(&t->gs) || !lay_out(&t->ps) || !lay_out(&t->ms))
         return false;
     for (size_t i = 0; i < t->n; i++) {
         const struct gt_jentry *e = &t->e[i];
         struct gt_chains *c = chains_of(t, e);
-        if (!put(ms, m_of[i], e->seq, (uint32_t)i) ||
+        if (!put(&t->ms, m_of[i], e->seq, (uint32_t)i) ||
             (c && !put(c, t->chain_of[i], e->version, (uint32_t)i)))
             return false;
     }
     for (size_t i = 0; i < t->n; i++) {
-        const struct gt_jentry *e = &t->e[ms->order[i]];
+        const struct gt_jentry *e = &t->e[t->ms.order[i]];
         if (chains_of(t, e) || e->kind == GT_J_TOLD)
-            t->by_m[t->n_by_m++] = ms->order[i];
+            t->by_m[t->n_by_m++] = t->ms.order[i];
     }
     return true;
 }
@@ -159,15 +180,13 @@ int gt_truth_order(struct gt_truth *t)
 {
     if (t->n >= GT_NO_INDEX / 4)
         return -EFBIG;
-    struct gt_chains ms = {0};
-    uint32_t *m_of = all_ones(t, t->n);
-    t->by_m = all_ones(t, t->n);
-    t->chain_of = all_ones(t, t->n);
-    t->must_of = all_ones(t, t->n);
-    bool whole = t->rc == 0 && count_all(t, &ms, m_of) && place_all(t, &ms, m_of);
-    free(ms.c);
-    free(ms.slots);
-    free(ms.order);
-    free(m_of);
+    forget(&t->gs);
+    forget(&t->ps);
+    forget(&t->ms);
+    uint32_t *m_of = gt_truth_need(t, GT_SPACE_M_OF, (t->n + 1) * sizeof *m_of);
+    t->by_m = gt_truth_need(t, GT_SPACE_BY_M, (t->n + 1) * sizeof *t->by_m);
+    t->chain_of = gt_truth_need(t, GT_SPACE_CHAIN_OF, (t->n + 1) * sizeof *t->chain_of);
+    t->must_of = all_ones(t, GT_SPACE_MUST_OF, t->n);
+    bool whole = t->rc == 0 && count_all(t, m_of) && place_all(t, m_of);
     return t->rc != 0 ? t->rc : whole ? 0 : 1;
 }

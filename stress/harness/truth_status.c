@@ -130,9 +130,9 @@ static bool life_of(struct gt_truth *t, uint32_t chain, struct gt_life *l)
 
 int gt_truth_status_begin(struct gt_truth *t)
 {
-    t->lives = malloc((t->gs.n + 1u) * sizeof *t->lives);
+    t->lives = gt_truth_need(t, GT_SPACE_LIVES, (t->gs.n + 1u) * sizeof *t->lives);
     if (!t->lives)
-        return -ENOMEM;
+        return t->rc;
     for (uint32_t i = 0; i < t->gs.n; i++)
         t->n_lives += life_of(t, i, &t->lives[t->n_lives]);
     qsort(t->lives, t->n_lives, sizeof *t->lives, by_birth);

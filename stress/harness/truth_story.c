@@ -43,6 +43,8 @@ struct walk {
     bool ends;       /* its first side ended */
     uint64_t generation;
     struct gt_run *run;
+    uint64_t section; /* generation of the last section, 0 none */
+    size_t outside;   /* entries outside before which section comes is not known */
 };
 
 static void index_rows(struct gt_truth *t)
@@ -343,6 +345,23 @@ static void after_p(struct walk *w, const struct gt_jentry *e, bool own_call)
     }
 }
 
+static void outside(struct gt_truth *t, struct walk *w, uint32_t entry)
+{
+    struct gt_outside *v = gt_more(t, t->outside, t->n_outside, &t->cap_outside, sizeof *v);
+    if (!v)
+        return;
+    t->outside = v;
+    v[t->n_outside++] = (struct gt_outside){.entry = entry, .before = w->section};
+}
+
+/* A section, after which those outside are known to lie before it. */
+static void section(struct gt_truth *t, struct walk *w, const struct gt_jentry *e)
+{
+    w->section = gt_jtok_generation(e->tok);
+    for (; w->outside < t->n_outside; w->outside++)
+        t->outside[w->outside].after = w->section;
+}
+
 static void transition(struct gt_truth *t, struct walk *w, size_t pos)
 {
     uint32_t entry = t->by_m[pos];
@@ -361,7 +380,7 @@ static void transition(struct gt_truth *t, struct walk *w, size_t pos)
         /* A P that was taken from another's call is had from here on. */
         must(t, w, entry, r->event[1]);
     } else if (!r || r->event[0]) {
-        (void)gt_vec32_push(t, &t->outside, (uint32_t)pos);
+        outside(t, w, entry);
     }
     if (e->kind == GT_J_G)
         after_g(w, e, entry);
@@ -376,7 +395,10 @@ static void walk_all(struct gt_truth *t)
         uint32_t entry = t->by_m[pos];
         const struct gt_jentry *e = &t->e[entry];
         if (pos == 0 || e->m != w.m)
-            w = (struct walk){.m = e->m, .p = -1, .call_p = -1, .last_g = GT_NO_INDEX, .got_p = true};
+            w = (struct walk){.m = e->m, .p = -1, .call_p = -1, .last_g = GT_NO_INDEX, .got_p = true,
+                              .outside = t->n_outside};
+        if (gt_jtok_on(e->tok))
+            section(t, &w, e);
         if (e->kind == GT_J_TOLD)
             told(t, &w, entry);
         else
@@ -446,10 +468,11 @@ static bool order_ps(struct gt_truth *t)
     for (uint32_t k = 0; k < t->ps.n; k++)
         places += t->ps.c[k].n;
     size_t n = (t->p_own.n + t->p_call.n) / 2;
-    t->p_first = calloc(places + 2, sizeof *t->p_first);
-    t->p_musts = malloc((n + 1) * sizeof *t->p_musts);
-    uint32_t *fill_at = malloc((places + 2) * sizeof *fill_at);
-    if (t->p_first && t->p_musts && fill_at) {
+    t->p_first = gt_truth_need(t, GT_SPACE_P_FIRST, (places + 2) * sizeof *t->p_first);
+    t->p_musts = gt_truth_need(t, GT_SPACE_P_MUSTS, (n + 1) * sizeof *t->p_musts);
+    uint32_t *fill_at = gt_truth_need(t, GT_SPACE_P_FILL, (places + 2) * sizeof *fill_at);
+    if (t->rc == 0) {
+        memset(t->p_first, 0, (places + 2) * sizeof *t->p_first);
         for (size_t i = 0; i < t->p_own.n; i += 2)
             t->p_first[t->p_own.v[i] + 1]++;
         for (size_t i = 0; i < t->p_call.n; i += 2)
@@ -459,10 +482,7 @@ static bool order_ps(struct gt_truth *t)
         memcpy(fill_at, t->p_first, (places + 2) * sizeof *fill_at);
         place_p(t, &t->p_own, fill_at);
         place_p(t, &t->p_call, fill_at);
-    } else {
-        t->rc = -ENOMEM;
     }
-    free(fill_at);
     return t->rc == 0;
 }
 
