@@ -37,9 +37,9 @@ void gt_truth_lie(struct gt_truth *t, const struct gt_lie *l)
 }
 
 /* ---- what was moved -------------------------------------------------------------------------- */
-static bool says(const struct gt_must *m, const struct gt_told_event *ev)
+static bool says(const struct gt_truth *t, const struct gt_must *m, const struct gt_told_event *ev)
 {
-    const struct gt_said *a = &m->s, *b = &ev->s;
+    const struct gt_said want = gt_must_said(t, m), *a = &want, *b = &ev->s;
     return a->type == b->type && a->id == b->id && a->aux == b->aux && a->h == b->h &&
            (a->seq == b->seq || m->any_seq);
 }
@@ -50,7 +50,7 @@ static struct gt_finding_pair *moved_to(struct gt_truth *t, const struct gt_find
     struct gt_finding_pair *best = NULL;
     for (size_t i = 0; i < t->n_bad && t->n_bad <= MERGE_MAX; i++) {
         struct gt_finding_pair *b = &t->bad[i];
-        if (!b->has_event || b->merged || !says(m, &b->ev))
+        if (!b->has_event || b->merged || !says(t, m, &b->ev))
             continue;
         if (!best || (b->generation == from->generation && b->tid == from->tid))
             best = b;
@@ -76,7 +76,8 @@ static void say(struct gt_truth *t, enum gt_truth_class c, const struct gt_findi
 static void say_missing(struct gt_truth *t, const struct gt_finding_pair *b)
 {
     char want[96], explain[160];
-    gt_said_text(&t->must[b->must].s, want, sizeof want);
+    const struct gt_said s = gt_must_said(t, &t->must[b->must]);
+    gt_said_text(&s, want, sizeof want);
     snprintf(explain, sizeof explain, "there is no %s", want);
     say(t, GT_TRUTH_missing, b, b, explain);
 }
@@ -84,7 +85,8 @@ static void say_missing(struct gt_truth *t, const struct gt_finding_pair *b)
 static void say_wrong(struct gt_truth *t, const struct gt_finding_pair *b)
 {
     char want[96], explain[160];
-    gt_said_text(&t->must[b->must].s, want, sizeof want);
+    const struct gt_said s = gt_must_said(t, &t->must[b->must]);
+    gt_said_text(&s, want, sizeof want);
     snprintf(explain, sizeof explain, "in its place belongs %s", want);
     say(t, GT_TRUTH_wrong, b, b, explain);
 }
@@ -310,9 +312,8 @@ int gt_truth_compare(struct gt_jentry *e, size_t n, uint64_t lost, const int *tr
     int rc = gt_truth_order(t);
     out->void_round = rc == 1;
     if (rc == 0) {
+        out->transitions = t->n_transitions;
         rc = compare(t, traces, n_traces);
-        for (size_t i = 0; i < t->n_by_m; i++)
-            out->transitions += e[t->by_m[i]].kind != GT_J_TOLD;
     }
     if (t != o->space)
         gt_truth_space_free(t);

@@ -20,11 +20,15 @@ struct gt_said {
     uint8_t type;
 };
 struct gt_must {
-    struct gt_said s;
-    uint32_t entry;
+    uint64_t id; /* as in gt_said */
+    uint32_t entry, seq;
+    uint32_t generation; /* its low half */
+    int32_t aux;
+    int32_t p;     /* whose event it is by number, -1: the G's */
+    uint8_t type;
     bool optional; /* a tracer may leave it out */
     bool any_seq;  /* the journal does not know its number */
-    int32_t p;     /* whose event it is by number, -1: the G's */
+    bool has_h;    /* gt_said.h is the version of its entry */
 };
 /* In a trace. */
 struct gt_told_event {
@@ -64,6 +68,7 @@ struct gt_space {
 enum gt_space_use {
     GT_SPACE_BY_M,
     GT_SPACE_M_OF,
+    GT_SPACE_NUMBERS,
     GT_SPACE_CHAIN_OF,
     GT_SPACE_MUST_OF,
     GT_SPACE_M_ORDER,
@@ -109,8 +114,8 @@ struct gt_truth {
 
     struct gt_jentry *e;
     size_t n;
-    uint32_t *by_m; /* entries of known kinds, M by M, in each M's order */
-    size_t n_by_m;
+    uint32_t *by_m; /* entries of known kinds, M by M, in each M's order. NULL: as they are */
+    size_t n_by_m, n_transitions;
     uint32_t *chain_of; /* of an entry of a G or P */
     uint32_t *must_of;  /* the first must of an entry */
     struct gt_chains gs, ps, ms; /* ms: of serials */
@@ -176,6 +181,19 @@ static inline void *gt_more(struct gt_truth *t, void *v, size_t n, size_t *cap, 
 /* At least so many bytes, their content unspecified; NULL: no memory. */
 void *gt_truth_need(struct gt_truth *t, enum gt_space_use use, size_t bytes);
 bool gt_vec32_push(struct gt_truth *t, struct gt_vec32 *v, uint32_t x);
+
+static inline uint32_t gt_truth_at(const struct gt_truth *t, size_t pos)
+{
+    return t->by_m ? t->by_m[pos] : (uint32_t)pos;
+}
+static inline struct gt_said gt_must_said(const struct gt_truth *t, const struct gt_must *m)
+{
+    return (struct gt_said){.id = m->id,
+                            .h = m->has_h ? t->e[m->entry].version : 0,
+                            .seq = m->seq,
+                            .aux = m->aux,
+                            .type = m->type};
+}
 
 /* truth_order.c: by M, and by version per G and P. 0; -ENOMEM; 1: entries are missing. */
 int gt_truth_order(struct gt_truth *t);
