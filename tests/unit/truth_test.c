@@ -180,22 +180,26 @@ struct price {
     int64_t compare;   /* of the CPU time: of the comparison */
 };
 
-/* A run, traced; with its journal and the comparison, or without. */
-static struct price priced(const struct truth_cell *c, bool with)
+struct rig {
+    struct gt_runtime *rt;
+    struct truth_run run;
+    struct gt_truth *space;
+};
+
+/* A round, traced; with its journal and the comparison, or without. */
+static struct price priced(const struct truth_cell *c, struct rig *g)
 {
-    struct truth_run r;
     struct gt_truth_result res = {0};
-    struct gt_truth_options o = {.syscalls = c->model};
+    struct gt_truth_options o = {.syscalls = c->model, .space = g->space};
     int64_t cpu = cpu_ns(CLOCK_PROCESS_CPUTIME_ID), wall = cpu_ns(CLOCK_MONOTONIC), mid;
-    truth_run_with(c, with, &r);
+    truth_round(c, g->rt, &g->run);
     mid = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
-    if (with && (gt_truth_compare(r.e, r.n, r.lost, &r.fd, 1, &o, &res) != 0 || res.lies))
+    if (g->space && (gt_truth_compare(g->run.e, g->run.n, g->run.lost, &g->run.fd, 1, &o, &res) != 0 ||
+                     res.lies || res.void_round || res.transitions == 0))
         bail_out("the run tells lies");
-    struct price p = {.cpu = (cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (int64_t)c->n,
-                      .compare = (cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - mid) / (int64_t)c->n,
-                      .wall = (cpu_ns(CLOCK_MONOTONIC) - wall) / (int64_t)c->n};
-    truth_run_free(&r);
-    return p;
+    return (struct price){.cpu = (cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (int64_t)c->n,
+                          .compare = (cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - mid) / (int64_t)c->n,
+                          .wall = (cpu_ns(CLOCK_MONOTONIC) - wall) / (int64_t)c->n};
 }
 
 static int by_value(const void *a, const void *b)
@@ -216,9 +220,13 @@ static void price_of(const struct truth_cell *c, unsigned pairs)
     enum { MAX = 64 };
     int64_t cpu[2][MAX], wall[2][MAX], compare[MAX];
     pairs = pairs < MAX ? pairs : MAX;
+    struct rig rigs[2] = {{.rt = truth_create(c, false)},
+                          {.rt = truth_create(c, true), .space = gt_truth_space_new()}};
+    (void)priced(c, &rigs[0]);
+    (void)priced(c, &rigs[1]);
     for (unsigned i = 0; i < 2 * pairs; i++) {
         bool with = (i ^ (i >> 1)) & 1u;
-        struct price p = priced(c, with);
+        struct price p = priced(c, &rigs[with]);
         cpu[with][i / 2] = p.cpu;
         wall[with][i / 2] = p.wall;
         if (with)
@@ -229,6 +237,11 @@ static void price_of(const struct truth_cell *c, unsigned pairs)
          " of it compares): throughput -%.0f %%; wall %" PRId64 ", %" PRId64,
          c->workload, c->tracer, off, on, median(compare, pairs),
          100.0 * (1 - (double)off / (double)on), median(wall[0], pairs), median(wall[1], pairs));
+    for (int i = 0; i < 2; i++) {
+        gt_gmp.destroy(rigs[i].rt);
+        truth_run_free(&rigs[i].run);
+    }
+    gt_truth_space_free(rigs[1].space);
 }
 
 static void prices(unsigned pairs)
