@@ -41,7 +41,7 @@ static struct gt_jblock *block_new(struct gt_runtime *rt)
     return b;
 }
 
-static struct gt_jblock *block_for(struct gt_m *m)
+static GT_NOINLINE struct gt_jblock *block_for(struct gt_m *m)
 {
     struct gt_journal *j = &m->journal;
     if (j->tail && j->tail->n < j->tail->cap)
@@ -59,24 +59,33 @@ static struct gt_jblock *block_for(struct gt_m *m)
     return b;
 }
 
-/* Where and when: the same for every entry. */
-static void add(struct gt_m *m, struct gt_jentry e)
+/* The next entry of m's, with where and when in it, which are the same for every kind. Locked
+ * until commit. NULL: the round is full, and nothing is locked. */
+static inline struct gt_jentry *new_entry(struct gt_m *m)
 {
     struct gt_runtime *rt = m->rt;
     gt_spin_lock(&m->journal_lock);
-    struct gt_jblock *b = block_for(m);
-    if (b) {
-        e.ordinal = gt_load_relaxed(&m->t.events);
-        e.m = (uint32_t)m->t.serial;
-        e.tid = m->t.tid;
-        e.p = m->t.p ? m->t.p->id : -1;
-        e.round = gt_load_relaxed(&rt->journal_round);
-        e.epoch = gt_load_relaxed(&rt->journal_epoch);
-        e.seq = (uint32_t)m->journal.total++;
-        b->e[b->n++] = e;
-    } else {
+    struct gt_jblock *b = m->journal.tail;
+    if (gt_unlikely(!b || b->n == b->cap) && !(b = block_for(m))) {
         m->journal.lost++;
+        gt_spin_unlock(&m->journal_lock);
+        return NULL;
     }
+    struct gt_jentry *e = &b->e[b->n];
+    e->ordinal = gt_load_relaxed(&m->t.events);
+    e->m = (uint32_t)m->t.serial;
+    e->tid = m->t.tid;
+    e->p = m->t.p ? m->t.p->id : -1;
+    e->round = gt_load_relaxed(&rt->journal_round);
+    e->epoch = gt_load_relaxed(&rt->journal_epoch);
+    e->seq = (uint32_t)m->journal.total;
+    return e;
+}
+
+static inline void commit(struct gt_m *m)
+{
+    m->journal.total++;
+    m->journal.tail->n++;
     gt_spin_unlock(&m->journal_lock);
 }
 
@@ -84,24 +93,31 @@ void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t wo
                     unsigned from, unsigned to, unsigned reason)
 {
     gt_bump(&m->transitions, 1u);
-    if (gt_load_relaxed(&m->rt->journal_on) != 0)
-        add(m, (struct gt_jentry){.id = id,
-                                  .version = gt_status_version(word),
-                                  .tok = tok,
-                                  .kind = (uint8_t)kind,
-                                  .from = (uint8_t)from,
-                                  .to = (uint8_t)to,
-                                  .reason = (uint8_t)reason});
+    struct gt_jentry *e = gt_load_relaxed(&m->rt->journal_on) != 0 ? new_entry(m) : NULL;
+    if (!e)
+        return;
+    e->id = id;
+    e->version = gt_status_version(word);
+    e->tok = tok;
+    e->kind = (uint8_t)kind;
+    e->from = (uint8_t)from;
+    e->to = (uint8_t)to;
+    e->reason = (uint8_t)reason;
+    commit(m);
 }
 
 void gt_journal_told(struct gt_m *m, gt_tok tok, enum gt_jtold what, uint64_t id, uint64_t version)
 {
-    if (gt_load_relaxed(&m->rt->journal_on) != 0)
-        add(m, (struct gt_jentry){.id = id,
-                                  .version = version,
-                                  .tok = tok.v,
-                                  .kind = GT_J_TOLD,
-                                  .from = (uint8_t)what});
+    struct gt_jentry *e = gt_load_relaxed(&m->rt->journal_on) != 0 ? new_entry(m) : NULL;
+    if (!e)
+        return;
+    e->id = id;
+    e->version = version;
+    e->tok = tok.v;
+    e->kind = GT_J_TOLD;
+    e->from = (uint8_t)what;
+    e->to = e->reason = 0;
+    commit(m);
 }
 
 void gt_journal_epoch(struct gt_runtime *rt, bool on)
