@@ -23,18 +23,34 @@
 #define BLOCK_ENTRIES 1024u
 #define LEFT_MAX 16u /* times the cap of one M: what Ms that left may leave */
 
-static struct gt_jblock *block_for(struct gt_m *m)
+/* Blocks of rounds that are over serve again: their pages are there. */
+static struct gt_jblock *block_new(struct gt_runtime *rt)
+{
+    gt_spin_lock(&rt->journal_spare_lock);
+    struct gt_jblock *b = rt->journal_spare;
+    if (b)
+        rt->journal_spare = b->next;
+    gt_spin_unlock(&rt->journal_spare_lock);
+    if (!b)
+        b = gt_map(sizeof *b + BLOCK_ENTRIES * sizeof(struct gt_jentry), false);
+    if (!b)
+        return NULL;
+    b->next = NULL;
+    b->n = 0;
+    b->cap = BLOCK_ENTRIES;
+    return b;
+}
+
+static GT_NOINLINE struct gt_jblock *block_for(struct gt_m *m)
 {
     struct gt_journal *j = &m->journal;
     if (j->tail && j->tail->n < j->tail->cap)
         return j->tail;
     if (j->total >= m->rt->journal_cap)
         return NULL;
-    size_t size = sizeof(struct gt_jblock) + BLOCK_ENTRIES * sizeof(struct gt_jentry);
-    struct gt_jblock *b = gt_map(size, false);
+    struct gt_jblock *b = block_new(m->rt);
     if (!b)
         return NULL;
-    b->cap = BLOCK_ENTRIES;
     if (j->tail)
         j->tail->next = b;
     else
@@ -43,25 +59,34 @@ static struct gt_jblock *block_for(struct gt_m *m)
     return b;
 }
 
-/* Where and when: the same for every entry. */
-static void add(struct gt_m *m, struct gt_jentry e)
+/* The next entry of m's, with where and when in it, which are the same for every kind. Locked
+ * until commit. NULL: the round is full, and nothing is locked. */
+static inline struct gt_jentry *new_entry(struct gt_m *m)
 {
     struct gt_runtime *rt = m->rt;
     gt_spin_lock(&m->journal_lock);
-    struct gt_jblock *b = block_for(m);
-    if (b) {
-        e.ordinal = gt_load_relaxed(&m->t.events);
-        e.m = (uint32_t)m->t.serial;
-        e.tid = m->t.tid;
-        e.p = m->t.p ? m->t.p->id : -1;
-        e.round = gt_load_relaxed(&rt->journal_round);
-        e.epoch = gt_load_relaxed(&rt->journal_epoch);
-        e.marks = gt_load_relaxed(&rt->journal_marks);
-        e.seq = (uint32_t)m->journal.total++;
-        b->e[b->n++] = e;
-    } else {
+    struct gt_jblock *b = m->journal.tail;
+    if (gt_unlikely(!b || b->n == b->cap) && !(b = block_for(m))) {
         m->journal.lost++;
+        gt_spin_unlock(&m->journal_lock);
+        return NULL;
     }
+    struct gt_jentry *e = &b->e[b->n];
+    e->ordinal = gt_load_relaxed(&m->t.events);
+    e->m = (uint32_t)m->t.serial;
+    e->tid = m->t.tid;
+    e->p = m->t.p ? m->t.p->id : -1;
+    e->round = gt_load_relaxed(&rt->journal_round);
+    e->epoch = gt_load_relaxed(&rt->journal_epoch);
+    e->marks = gt_load_relaxed(&rt->journal_marks);
+    e->seq = (uint32_t)m->journal.total;
+    return e;
+}
+
+static inline void commit(struct gt_m *m)
+{
+    m->journal.total++;
+    m->journal.tail->n++;
     gt_spin_unlock(&m->journal_lock);
 }
 
@@ -70,25 +95,34 @@ void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t wo
 {
     if (kind == GT_J_G || kind == GT_J_P)
         gt_bump(&m->transitions, 1u);
-    if (gt_load_relaxed(&m->rt->journal_on) != 0)
-        add(m, (struct gt_jentry){.id = id,
-                                  .version = gt_status_version(word),
-                                  .tok = tok,
-                                  .kind = (uint8_t)kind,
-                                  .from = (uint8_t)from,
-                                  .to = (uint8_t)to,
-                                  .reason = (uint8_t)gt_jnote_reason(m, kind, word, tok,
-                                                                    from, to, reason)});
+    if (gt_load_relaxed(&m->rt->journal_on) == 0)
+        return;
+    unsigned why = gt_jnote_reason(m, kind, word, tok, from, to, reason);
+    struct gt_jentry *e = new_entry(m);
+    if (!e)
+        return;
+    e->id = id;
+    e->version = gt_status_version(word);
+    e->tok = tok;
+    e->kind = (uint8_t)kind;
+    e->from = (uint8_t)from;
+    e->to = (uint8_t)to;
+    e->reason = (uint8_t)why;
+    commit(m);
 }
 
 void gt_journal_told(struct gt_m *m, gt_tok tok, enum gt_jtold what, uint64_t id, uint64_t version)
 {
-    if (gt_load_relaxed(&m->rt->journal_on) != 0)
-        add(m, (struct gt_jentry){.id = id,
-                                  .version = version,
-                                  .tok = tok.v,
-                                  .kind = GT_J_TOLD,
-                                  .from = (uint8_t)what});
+    struct gt_jentry *e = gt_load_relaxed(&m->rt->journal_on) != 0 ? new_entry(m) : NULL;
+    if (!e)
+        return;
+    e->id = id;
+    e->version = version;
+    e->tok = tok.v;
+    e->kind = GT_J_TOLD;
+    e->from = (uint8_t)what;
+    e->to = e->reason = 0;
+    commit(m);
 }
 
 void gt_journal_epoch(struct gt_runtime *rt, bool on)
@@ -97,13 +131,25 @@ void gt_journal_epoch(struct gt_runtime *rt, bool on)
     gt_store_relaxed(&rt->journal_epoch, on ? e | 1u : e & ~1u);
 }
 
-static void drop(struct gt_journal *j)
+static void drop(struct gt_runtime *rt, struct gt_journal *j)
 {
-    for (struct gt_jblock *b = j->head, *next; b; b = next) {
+    if (j->head) {
+        gt_spin_lock(&rt->journal_spare_lock);
+        j->tail->next = rt->journal_spare;
+        rt->journal_spare = j->head;
+        gt_spin_unlock(&rt->journal_spare_lock);
+    }
+    *j = (struct gt_journal){0};
+}
+
+void gt_journal_free(struct gt_runtime *rt)
+{
+    gt_journal_next_round(rt);
+    for (struct gt_jblock *b = rt->journal_spare, *next; b; b = next) {
         next = b->next;
         gt_unmap(b, sizeof *b + b->cap * sizeof(struct gt_jentry));
     }
-    *j = (struct gt_journal){0};
+    rt->journal_spare = NULL;
 }
 
 /* I3. Scheduler lock held. */
@@ -116,7 +162,7 @@ void gt_journal_leave(struct gt_m *m)
         return; /* its struct stays, and so do its entries */
     if (left->total + j->total > LEFT_MAX * rt->journal_cap) {
         left->lost += j->total;
-        drop(j);
+        drop(rt, j);
         return;
     }
     if (j->head) {
@@ -177,10 +223,10 @@ uint64_t gt_journal_each(struct gt_runtime *rt, gt_journal_fn fn, void *arg, uin
 void gt_journal_next_round(struct gt_runtime *rt)
 {
     gt_lock(&rt->sched_lock);
-    drop(&rt->journal_left);
+    drop(rt, &rt->journal_left);
     for (struct gt_m *m = rt->all_ms; m; m = m->all_next) {
         gt_spin_lock(&m->journal_lock);
-        drop(&m->journal);
+        drop(rt, &m->journal);
         gt_spin_unlock(&m->journal_lock);
     }
     gt_unlock(&rt->sched_lock);
