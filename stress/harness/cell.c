@@ -166,6 +166,8 @@ static void judge_cell(struct gt_cell_life *l)
     if (l->cell->config.fault && r->verdict == GT_STRESS_OK)
         gt_result_say(r, GT_STRESS_INCONCLUSIVE, "the planted fault %s was not found",
                       l->cell->config.fault);
+    if (r->verdict == GT_STRESS_OK || r->verdict == GT_STRESS_INCONCLUSIVE)
+        r->seed = l->cell->config.seed; /* all of its rounds again */
 }
 
 /* ---- a cell ------------------------------------------------------------- */
