@@ -18,6 +18,7 @@
 #define JOURNAL_ENTRIES (1u << 20) /* of an M and round, 56 MB */
 #define TRANSITIONS_MOST (JOURNAL_ENTRIES / 5 * 3)
 #define SETTLE_NS (GT_TSAN || GT_ASAN ? 20 * S : 2 * S)
+#define PROFILE_HZ 1000 /* of a test that wants samples */
 #define SLOWER (GT_TSAN || GT_ASAN ? 10 : 1)
 
 const char *gt_stress_lacks(const struct gt_stress_cell *c, char *buf, size_t size)
@@ -179,6 +180,8 @@ static int prepare(struct gt_cell_life *l)
     s->tracer = c->config.tracer;
     s->header = c->header;
     s->profile_hz = c->profile_hz;
+    if (s->profile_hz == 0 && (c->test->flags & GT_STRESS_PROFILE))
+        s->profile_hz = PROFILE_HZ;
     s->whole_stacks = c->trace != NULL;
     gt_cell_stem(c, stem, sizeof stem);
     snprintf(s->folder, sizeof s->folder, "%.*s", (int)(strrchr(stem, '/') - stem), stem);
