@@ -172,6 +172,22 @@ static void json_fault(struct gt_json *j, const struct gt_fault_info *f)
     gt_json_str(j, f->syscalls);
 }
 
+/* The windows that it must enter, the bugs that it is for, one a line. */
+static void json_stress(struct gt_json *j, const struct gt_stress_ops *t)
+{
+    gt_json_key(j, "windows");
+    gt_json_open(j, '{');
+    for (int i = 0; i < GT_STRESS_NEEDS_MAX && t->windows[i].least > 0; i++) {
+        gt_json_key(j, gt_window_name(t->windows[i].window));
+        gt_json_uint(j, t->windows[i].least);
+    }
+    gt_json_close(j, '}');
+    gt_json_key(j, "text");
+    gt_json_str(j, t->text);
+    gt_json_key(j, "bugs");
+    gt_json_str(j, t->bugs);
+}
+
 static void json_item(struct gt_json *j, const struct kind *k, const struct item *it)
 {
     gt_json_open_line(j, '{');
