@@ -49,7 +49,7 @@ static uint64_t alive(const struct gt_cell_life *l)
 static bool settle(const struct gt_cell_life *l, uint64_t before)
 {
     const struct gt_runtime_ops *ops = l->cell->ops;
-    int64_t deadline = ops->now() + SETTLE_NS;
+    int64_t deadline = ops->now() + (l->cell->stuck_ns ? l->cell->stuck_ns / 2 : SETTLE_NS);
     while ((int64_t)(alive(l) - before) > 0) {
         if (ops->now() > deadline)
             return false;

@@ -64,7 +64,7 @@ refused 'nope order truth ownership locks liveness conservation' --oracle=nope
 refused 'order, conservation' --oracle=order,
 refused 'nope off low medium high' --perturb=nope
 refused '--runs=0 1000' --runs=0
-refused 'pingpong workload --fault' --fault=all --lean pingpong
+refused 'workloads --fault' --fault=all --lean pingpong
 refused "apart $test" "$test" pingpong
 refused 'none checkable' "$test" --tracer=none --generation=1ms
 

@@ -210,7 +210,7 @@ static void test_ok(void)
     struct gt_stress_cell c = cell_of(&t);
     c.duration_ns = 3 * c.round_ns;
     ok(drive(&c) == GT_STRESS_OK, "yields: ok");
-    ok(r.rounds >= 2 && r.traces == r.rounds, "rounds, a trace each");
+    ok(r.rounds >= 1 && r.traces == r.rounds, "rounds, a trace each");
     ok(r.events > 100 && r.transitions > 100 && r.generations >= r.rounds, "with something in them");
     ok(r.inconsistencies == 0 && r.n_files == 0 && r.seed == 11, "and nothing left behind");
 }
