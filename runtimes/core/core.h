@@ -423,6 +423,8 @@ struct gt_runtime {
     struct gt_journal journal_left; /* of Ms that left. Guarded by: sched_lock */
     gt_a32 journal_on;
     gt_a32 journal_round;
+    struct gt_jblock *journal_spare; /* Guarded by: journal_spare_lock */
+    struct gt_spin journal_spare_lock;
     gt_a32 journal_epoch; /* odd: a trace is on, or is about to be, or has just been */
     uint64_t journal_cap; /* entries per M and round */
     struct gt_perturb perturb;
@@ -708,6 +710,7 @@ void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t wo
 void gt_journal_told(struct gt_m *m, gt_tok tok, enum gt_jtold what, uint64_t id,
                      uint64_t version);
 void gt_journal_leave(struct gt_m *m);
+void gt_journal_free(struct gt_runtime *rt); /* the runtime ends */
 /* Tracing is switched on (world stopped), or off: the epoch of entries. */
 void gt_journal_epoch(struct gt_runtime *rt, bool on);
 #else

@@ -23,6 +23,24 @@
 #define BLOCK_ENTRIES 1024u
 #define LEFT_MAX 16u /* times the cap of one M: what Ms that left may leave */
 
+/* Blocks of rounds that are over serve again: their pages are there. */
+static struct gt_jblock *block_new(struct gt_runtime *rt)
+{
+    gt_spin_lock(&rt->journal_spare_lock);
+    struct gt_jblock *b = rt->journal_spare;
+    if (b)
+        rt->journal_spare = b->next;
+    gt_spin_unlock(&rt->journal_spare_lock);
+    if (!b)
+        b = gt_map(sizeof *b + BLOCK_ENTRIES * sizeof(struct gt_jentry), false);
+    if (!b)
+        return NULL;
+    b->next = NULL;
+    b->n = 0;
+    b->cap = BLOCK_ENTRIES;
+    return b;
+}
+
 static struct gt_jblock *block_for(struct gt_m *m)
 {
     struct gt_journal *j = &m->journal;
@@ -30,11 +48,9 @@ static struct gt_jblock *block_for(struct gt_m *m)
         return j->tail;
     if (j->total >= m->rt->journal_cap)
         return NULL;
-    size_t size = sizeof(struct gt_jblock) + BLOCK_ENTRIES * sizeof(struct gt_jentry);
-    struct gt_jblock *b = gt_map(size, false);
+    struct gt_jblock *b = block_new(m->rt);
     if (!b)
         return NULL;
-    b->cap = BLOCK_ENTRIES;
     if (j->tail)
         j->tail->next = b;
     else
@@ -94,13 +110,25 @@ void gt_journal_epoch(struct gt_runtime *rt, bool on)
     gt_store_relaxed(&rt->journal_epoch, on ? e | 1u : e & ~1u);
 }
 
-static void drop(struct gt_journal *j)
+static void drop(struct gt_runtime *rt, struct gt_journal *j)
 {
-    for (struct gt_jblock *b = j->head, *next; b; b = next) {
+    if (j->head) {
+        gt_spin_lock(&rt->journal_spare_lock);
+        j->tail->next = rt->journal_spare;
+        rt->journal_spare = j->head;
+        gt_spin_unlock(&rt->journal_spare_lock);
+    }
+    *j = (struct gt_journal){0};
+}
+
+void gt_journal_free(struct gt_runtime *rt)
+{
+    gt_journal_next_round(rt);
+    for (struct gt_jblock *b = rt->journal_spare, *next; b; b = next) {
         next = b->next;
         gt_unmap(b, sizeof *b + b->cap * sizeof(struct gt_jentry));
     }
-    *j = (struct gt_journal){0};
+    rt->journal_spare = NULL;
 }
 
 /* I3. Scheduler lock held. */
@@ -113,7 +141,7 @@ void gt_journal_leave(struct gt_m *m)
         return; /* its struct stays, and so do its entries */
     if (left->total + j->total > LEFT_MAX * rt->journal_cap) {
         left->lost += j->total;
-        drop(j);
+        drop(rt, j);
         return;
     }
     if (j->head) {
@@ -174,10 +202,10 @@ uint64_t gt_journal_each(struct gt_runtime *rt, gt_journal_fn fn, void *arg, uin
 void gt_journal_next_round(struct gt_runtime *rt)
 {
     gt_lock(&rt->sched_lock);
-    drop(&rt->journal_left);
+    drop(rt, &rt->journal_left);
     for (struct gt_m *m = rt->all_ms; m; m = m->all_next) {
         gt_spin_lock(&m->journal_lock);
-        drop(&m->journal);
+        drop(rt, &m->journal);
         gt_spin_unlock(&m->journal_lock);
     }
     gt_unlock(&rt->sched_lock);

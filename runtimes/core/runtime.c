@@ -290,7 +290,7 @@ void gt_runtime_destroy(struct gt_runtime *rt)
     if (rt->signals_ready)
         gt_preempt_fini();
 #if GT_ORACLE
-    gt_journal_next_round(rt);
+    gt_journal_free(rt);
 #endif
     destroy_gs(rt);
     gt_profile_fini(rt);

@@ -37,9 +37,9 @@ void gt_truth_lie(struct gt_truth *t, const struct gt_lie *l)
 }
 
 /* ---- what was moved -------------------------------------------------------------------------- */
-static bool says(const struct gt_must *m, const struct gt_told_event *ev)
+static bool says(const struct gt_truth *t, const struct gt_must *m, const struct gt_told_event *ev)
 {
-    const struct gt_said *a = &m->s, *b = &ev->s;
+    const struct gt_said want = gt_must_said(t, m), *a = &want, *b = &ev->s;
     return a->type == b->type && a->id == b->id && a->aux == b->aux && a->h == b->h &&
            (a->seq == b->seq || m->any_seq);
 }
@@ -50,7 +50,7 @@ static struct gt_finding_pair *moved_to(struct gt_truth *t, const struct gt_find
     struct gt_finding_pair *best = NULL;
     for (size_t i = 0; i < t->n_bad && t->n_bad <= MERGE_MAX; i++) {
         struct gt_finding_pair *b = &t->bad[i];
-        if (!b->has_event || b->merged || !says(m, &b->ev))
+        if (!b->has_event || b->merged || !says(t, m, &b->ev))
             continue;
         if (!best || (b->generation == from->generation && b->tid == from->tid))
             best = b;
@@ -76,7 +76,8 @@ static void say(struct gt_truth *t, enum gt_truth_class c, const struct gt_findi
 static void say_missing(struct gt_truth *t, const struct gt_finding_pair *b)
 {
     char want[96], explain[160];
-    gt_said_text(&t->must[b->must].s, want, sizeof want);
+    const struct gt_said s = gt_must_said(t, &t->must[b->must]);
+    gt_said_text(&s, want, sizeof want);
     snprintf(explain, sizeof explain, "there is no %s", want);
     say(t, GT_TRUTH_missing, b, b, explain);
 }
@@ -84,7 +85,8 @@ static void say_missing(struct gt_truth *t, const struct gt_finding_pair *b)
 static void say_wrong(struct gt_truth *t, const struct gt_finding_pair *b)
 {
     char want[96], explain[160];
-    gt_said_text(&t->must[b->must].s, want, sizeof want);
+    const struct gt_said s = gt_must_said(t, &t->must[b->must]);
+    gt_said_text(&s, want, sizeof want);
     snprintf(explain, sizeof explain, "in its place belongs %s", want);
     say(t, GT_TRUTH_wrong, b, b, explain);
 }
@@ -124,54 +126,50 @@ static void judge_differences(struct gt_truth *t)
 }
 
 /* ---- I3 ------------------------------------------------------------------------------------------ */
-/* Of the entry: which trace its section stands in, -1 none. */
-static int64_t trace_of(const struct gt_truth *t, const struct gt_jentry *e)
+#define NEAR 16u /* entries of a G or P that are looked at round one outside */
+
+/* Which trace has this generation, -1 none. */
+static int32_t trace_of(const struct gt_truth *t, uint64_t g)
 {
-    uint64_t g = gt_jtok_on(e->tok) ? gt_jtok_generation(e->tok) : 0;
-    for (size_t i = 0; g && i < t->n_traces; i++)
-        if (g >= t->traces[i].first && g <= t->traces[i].last)
-            return (int64_t)i;
-    return -1;
+    size_t lo = 0, hi = t->n_traces;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (t->traces[mid].last < g)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < t->n_traces && g >= t->traces[lo].first ? (int32_t)lo : -1;
 }
 
-/* The nearest section on this M in one direction. */
-static int64_t trace_on_m(const struct gt_truth *t, size_t pos, int step)
+/* The nearest section of its G or P, before (-1) or after (1): its generation, 0 none. */
+static uint64_t near(const struct gt_truth *t, uint32_t entry, int step)
 {
-    uint32_t m = t->e[t->by_m[pos]].m;
-    for (pos += (size_t)step; pos < t->n_by_m && t->e[t->by_m[pos]].m == m; pos += (size_t)step)
-        if (gt_jtok_on(t->e[t->by_m[pos]].tok))
-            return trace_of(t, &t->e[t->by_m[pos]]);
-    return -1;
-}
-
-static int64_t trace_on_chain(const struct gt_truth *t, const struct gt_chains *c,
-                              const struct gt_chain *k, uint64_t at, int step)
-{
-    const struct gt_jentry *e;
-    for (at += (uint64_t)step; (e = gt_chain_at(t, c, k, at)) != NULL; at += (uint64_t)step)
-        if (gt_jtok_on(e->tok))
-            return trace_of(t, e);
-    return -1;
-}
-
-static bool in_a_trace(const struct gt_truth *t, size_t pos)
-{
-    const struct gt_jentry *e = &t->e[t->by_m[pos]];
+    const struct gt_jentry *e = &t->e[entry];
     const struct gt_chains *c = e->kind == GT_J_G ? &t->gs : &t->ps;
-    const struct gt_chain *k = &c->c[t->chain_of[t->by_m[pos]]];
+    const struct gt_chain *k = &c->c[t->chain_of[entry]];
     uint64_t at = e->version - k->version;
-    int64_t a = trace_on_m(t, pos, -1);
-    if (a >= 0 && a == trace_on_m(t, pos, 1))
-        return true;
-    a = trace_on_chain(t, c, k, at, -1);
-    return a >= 0 && a == trace_on_chain(t, c, k, at, 1);
+    for (unsigned i = 0; i < NEAR; i++) {
+        at += (uint64_t)(int64_t)step;
+        const struct gt_jentry *n = gt_chain_at(t, c, k, at);
+        if (!n)
+            return 0;
+        if (gt_jtok_on(n->tok))
+            return gt_jtok_generation(n->tok);
+    }
+    return 0;
+}
+
+static bool same_trace(const struct gt_truth *t, uint64_t before, uint64_t after)
+{
+    return before && after && trace_of(t, before) >= 0 && trace_of(t, before) == trace_of(t, after);
 }
 
 static void judge_outside(struct gt_truth *t)
 {
-    for (size_t i = 0; i < t->outside.n; i++) {
-        size_t pos = t->outside.v[i];
-        const struct gt_jentry *e = &t->e[t->by_m[pos]];
+    for (size_t i = 0; i < t->n_outside; i++) {
+        const struct gt_outside *o = &t->outside[i];
+        const struct gt_jentry *e = &t->e[o->entry];
         if (gt_jtok_on(e->tok))
             gt_truth_lie(t, &(struct gt_lie){.cls = GT_TRUTH_wrong,
                                              .was = e,
@@ -179,7 +177,8 @@ static void judge_outside(struct gt_truth *t)
                                              .generation = gt_jtok_generation(e->tok),
                                              .m = (uint64_t)e->tid,
                                              .explain = "there is no such transition"});
-        else if (in_a_trace(t, pos))
+        else if (same_trace(t, o->before, o->after) ||
+                 same_trace(t, near(t, o->entry, -1), near(t, o->entry, 1)))
             gt_truth_lie(t, &(struct gt_lie){.cls = GT_TRUTH_unsectioned,
                                              .was = e,
                                              .said = "",
@@ -244,7 +243,7 @@ static int read_trace(struct gt_truth *t, int fd)
 static int compare(struct gt_truth *t, const int *traces, size_t n_traces)
 {
     int rc = gt_truth_story(t);
-    t->traces = calloc(n_traces + 1, sizeof *t->traces);
+    t->traces = gt_truth_need(t, GT_SPACE_TRACES, (n_traces + 1) * sizeof *t->traces);
     if (rc == 0)
         rc = t->traces ? gt_truth_status_begin(t) : -ENOMEM;
     for (size_t i = 0; i < n_traces && rc == 0; i++)
@@ -261,19 +260,37 @@ static void chains_free(struct gt_chains *c)
 {
     free(c->c);
     free(c->slots);
-    free(c->order);
 }
 
-static void truth_free(struct gt_truth *t)
+struct gt_truth *gt_truth_space_new(void)
 {
+    return calloc(1, sizeof(struct gt_truth));
+}
+
+void gt_truth_space_free(struct gt_truth *t)
+{
+    if (!t)
+        return;
     chains_free(&t->gs);
     chains_free(&t->ps);
-    void *all[] = {t->by_m,      t->chain_of,  t->must_of,   t->must,     t->runs,    t->outside.v,
-                   t->moved.v,   t->p_own.v,   t->p_call.v,  t->p_first,  t->p_musts, t->ev,
-                   t->deviants,  t->bad,       t->traces,    t->lives,    t->alive.v};
+    chains_free(&t->ms);
+    void *all[] = {t->must,    t->runs, t->outside,  t->moved.v, t->p_own.v,
+                   t->p_call.v, t->ev,  t->deviants, t->bad,     t->alive.v};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
+    for (size_t i = 0; i < GT_SPACES; i++)
+        free(t->space[i].p);
     free(t);
+}
+
+/* Everything of the comparison before is forgotten; its memory stays. */
+static void begin(struct gt_truth *t)
+{
+    t->reported = t->key = 0;
+    t->rc = 0;
+    t->n_by_m = t->n_must = t->n_runs = t->run_at = t->n_outside = 0;
+    t->moved.n = t->p_own.n = t->p_call.n = t->alive.n = 0;
+    t->n_ev = t->n_deviants = t->n_bad = t->n_traces = t->n_lives = t->live_at = 0;
 }
 
 int gt_truth_compare(struct gt_jentry *e, size_t n, uint64_t lost, const int *traces,
@@ -284,17 +301,21 @@ int gt_truth_compare(struct gt_jentry *e, size_t n, uint64_t lost, const int *tr
     out->void_round = lost != 0;
     if (lost)
         return 0;
-    struct gt_truth *t = calloc(1, sizeof *t);
+    struct gt_truth *t = o->space ? o->space : gt_truth_space_new();
     if (!t)
         return -ENOMEM;
-    *t = (struct gt_truth){.o = o, .out = out, .e = e, .n = n};
+    begin(t);
+    t->o = o;
+    t->out = out;
+    t->e = e;
+    t->n = n;
     int rc = gt_truth_order(t);
     out->void_round = rc == 1;
     if (rc == 0) {
+        out->transitions = t->n_transitions;
         rc = compare(t, traces, n_traces);
-        for (size_t i = 0; i < t->n_by_m; i++)
-            out->transitions += e[t->by_m[i]].kind != GT_J_TOLD;
     }
-    truth_free(t);
+    if (t != o->space)
+        gt_truth_space_free(t);
     return rc < 0 ? rc : 0;
 }

@@ -39,11 +39,17 @@ struct gt_truth_result {
     bool void_round;      /* the journal lost entries: nothing was compared */
 };
 
+/* Memory for comparisons, one after the other: fewer pages to be made each time. NULL: none. */
+struct gt_truth;
+struct gt_truth *gt_truth_space_new(void);
+void gt_truth_space_free(struct gt_truth *t);
+
 struct gt_truth_options {
     enum gt_syscall_model syscalls;
     void (*lie)(void *arg, const struct gt_lie *l); /* may be NULL */
     void *arg;
     uint64_t max_report; /* 0: no limit; counting goes on */
+    struct gt_truth *space; /* of gt_truth_space_new; NULL: of this comparison alone */
 };
 
 /* A round: its journal (sorted in place), lost entries, and the traces that were taken in it,

@@ -20,11 +20,15 @@ struct gt_said {
     uint8_t type;
 };
 struct gt_must {
-    struct gt_said s;
-    uint32_t entry;
+    uint64_t id; /* as in gt_said */
+    uint32_t entry, seq;
+    uint32_t generation; /* its low half */
+    int32_t aux;
+    int32_t p;     /* whose event it is by number, -1: the G's */
+    uint8_t type;
     bool optional; /* a tracer may leave it out */
     bool any_seq;  /* the journal does not know its number */
-    int32_t p;     /* whose event it is by number, -1: the G's */
+    bool has_h;    /* gt_said.h is the version of its entry */
 };
 /* In a trace. */
 struct gt_told_event {
@@ -56,6 +60,29 @@ struct gt_chains {
     uint32_t last; /* looked up */
 };
 
+/* Memory that stays from one comparison to the next. */
+struct gt_space {
+    void *p;
+    size_t size;
+};
+enum gt_space_use {
+    GT_SPACE_BY_M,
+    GT_SPACE_M_OF,
+    GT_SPACE_NUMBERS,
+    GT_SPACE_CHAIN_OF,
+    GT_SPACE_MUST_OF,
+    GT_SPACE_M_ORDER,
+    GT_SPACE_G_ORDER,
+    GT_SPACE_P_ORDER,
+    GT_SPACE_P_FIRST,
+    GT_SPACE_P_FILL,
+    GT_SPACE_P_MUSTS,
+    GT_SPACE_LIVES,
+    GT_SPACE_TRACES,
+    GT_SPACE_INDICES,
+    GT_SPACES
+};
+
 struct gt_run { /* musts of one M in one generation */
     uint64_t generation;
     uint32_t m, first, n;
@@ -67,6 +94,11 @@ struct gt_deviant { /* an event in its place but for its number */
     int64_t by;
     struct gt_told_event ev;
     uint64_t tid;
+};
+
+struct gt_outside { /* an entry in no section, that needs an event or is no transition at all */
+    uint32_t entry;
+    uint64_t before, after; /* generations of the sections round it on its M, 0 none */
 };
 
 struct gt_vec32 {
@@ -82,18 +114,20 @@ struct gt_truth {
 
     struct gt_jentry *e;
     size_t n;
-    uint32_t *by_m; /* entries of known kinds, M by M, in each M's order */
-    size_t n_by_m;
+    uint32_t *by_m; /* entries of known kinds, M by M, in each M's order. NULL: as they are */
+    size_t n_by_m, n_transitions;
     uint32_t *chain_of; /* of an entry of a G or P */
     uint32_t *must_of;  /* the first must of an entry */
-    struct gt_chains gs, ps;
+    struct gt_chains gs, ps, ms; /* ms: of serials */
+    struct gt_space space[GT_SPACES];
 
     uint8_t first_row[2][GT_TRUTH_STATES][GT_TRUTH_STATES]; /* + 1; 0: no such transition */
     struct gt_must *must;
     size_t n_must, cap_must;
     struct gt_run *runs;
     size_t n_runs, cap_runs, run_at;
-    struct gt_vec32 outside; /* positions in by_m: needed an event, in no section */
+    struct gt_outside *outside;
+    size_t n_outside, cap_outside;
     struct gt_vec32 moved;   /* musts of GT_TOLD_MOVE that belong to a G, after an entry: pairs */
     /* Musts of Ps: first those of P transitions, then those of calls: pairs of (order, must). */
     struct gt_vec32 p_own, p_call;
@@ -144,7 +178,22 @@ static inline void *gt_more(struct gt_truth *t, void *v, size_t n, size_t *cap, 
     *cap = want;
     return w;
 }
+/* At least so many bytes, their content unspecified; NULL: no memory. */
+void *gt_truth_need(struct gt_truth *t, enum gt_space_use use, size_t bytes);
 bool gt_vec32_push(struct gt_truth *t, struct gt_vec32 *v, uint32_t x);
+
+static inline uint32_t gt_truth_at(const struct gt_truth *t, size_t pos)
+{
+    return t->by_m ? t->by_m[pos] : (uint32_t)pos;
+}
+static inline struct gt_said gt_must_said(const struct gt_truth *t, const struct gt_must *m)
+{
+    return (struct gt_said){.id = m->id,
+                            .h = m->has_h ? t->e[m->entry].version : 0,
+                            .seq = m->seq,
+                            .aux = m->aux,
+                            .type = m->type};
+}
 
 /* truth_order.c: by M, and by version per G and P. 0; -ENOMEM; 1: entries are missing. */
 int gt_truth_order(struct gt_truth *t);

@@ -169,25 +169,33 @@ static bool read_thread(struct gt_truth *t, const struct gt_thread_batches *th)
 /* ---- two sequences -------------------------------------------------------------------------- */
 enum same { DIFFER, ANOTHER_NUMBER, EQUAL };
 
-static enum same compare(const struct gt_must *m, const struct gt_told_event *e)
+static inline enum same compare(const struct gt_truth *t, const struct gt_must *m,
+                                const struct gt_told_event *e)
 {
-    const struct gt_said *a = &m->s, *b = &e->s;
-    if (a->type != b->type || a->id != b->id || a->aux != b->aux || a->h != b->h)
+    const struct gt_said *s = &e->s;
+    if (m->type != s->type || m->id != s->id || m->aux != s->aux ||
+        (m->has_h ? t->e[m->entry].version : 0) != s->h)
         return DIFFER;
-    return a->seq == b->seq || m->any_seq ? EQUAL : ANOTHER_NUMBER;
+    return m->seq == s->seq || m->any_seq ? EQUAL : ANOTHER_NUMBER;
 }
 
 /* The musts of a thread in a generation are those of its Ms, one after the other. */
 struct pair {
     struct gt_truth *t;
-    const uint32_t *must; /* their indices */
+    const uint32_t *must; /* their indices; NULL: from `first` on, one after the other */
+    uint32_t first;
     size_t n, n_ev;
     uint64_t tid;
 };
 
-static enum same same_at(const struct pair *p, size_t i, size_t j)
+static inline uint32_t must_at(const struct pair *p, size_t i)
 {
-    return compare(&p->t->must[p->must[i]], &p->t->ev[j]);
+    return p->must ? p->must[i] : p->first + (uint32_t)i;
+}
+
+static inline enum same same_at(const struct pair *p, size_t i, size_t j)
+{
+    return compare(p->t, &p->t->must[must_at(p, i)], &p->t->ev[j]);
 }
 
 /* How far the two agree from here. */
@@ -254,8 +262,8 @@ static void deviates(struct pair *p, size_t i, size_t j)
         return;
     t->deviants = v;
     v[t->n_deviants++] = (struct gt_deviant){
-        .must = p->must[i],
-        .by = (int64_t)t->ev[j].s.seq - (int64_t)t->must[p->must[i]].s.seq,
+        .must = must_at(p, i),
+        .by = (int64_t)t->ev[j].s.seq - (int64_t)t->must[must_at(p, i)].seq,
         .ev = t->ev[j],
         .tid = p->tid};
 }
@@ -265,7 +273,7 @@ static void take(struct pair *p, size_t *i, size_t *j)
     struct gt_truth *t = p->t;
     struct guess g = explain(p, *i, *j);
     for (size_t k = 0; k < g.left_out || k < g.too_many; k++) {
-        uint32_t must = k < g.left_out ? p->must[*i + k] : GT_NO_INDEX;
+        uint32_t must = k < g.left_out ? must_at(p, *i + k) : GT_NO_INDEX;
         struct gt_told_event *ev = k < g.too_many ? &t->ev[*j + k] : NULL;
         if (g.number)
             deviates(p, *i, *j);
@@ -285,7 +293,7 @@ static void align(struct pair *p)
             i++, j++;
         else if (j < p->n_ev && is_head(t, &t->ev[j]))
             j++;
-        else if (i < p->n && t->must[p->must[i]].optional)
+        else if (i < p->n && t->must[must_at(p, i)].optional)
             i++;
         else
             take(p, &i, &j);
@@ -293,12 +301,12 @@ static void align(struct pair *p)
     t->out->events += p->n;
 }
 
-static uint32_t *indices(const struct gt_run *r, size_t n_runs, size_t *n)
+static uint32_t *indices(struct gt_truth *t, const struct gt_run *r, size_t n_runs, size_t *n)
 {
     *n = 0;
     for (size_t k = 0; k < n_runs; k++)
         *n += r[k].n;
-    uint32_t *must = malloc((*n + 1) * sizeof *must);
+    uint32_t *must = gt_truth_need(t, GT_SPACE_INDICES, (*n + 1) * sizeof *must);
     for (size_t i = 0, k = 0; must && k < n_runs; k++)
         for (uint32_t x = 0; x < r[k].n; x++)
             must[i++] = r[k].first + x;
@@ -308,14 +316,14 @@ static uint32_t *indices(const struct gt_run *r, size_t n_runs, size_t *n)
 static void match_thread(struct gt_truth *t, const struct gt_run *r, size_t n_runs, uint64_t tid)
 {
     struct pair p = {.t = t, .n_ev = t->n_ev, .tid = tid};
-    uint32_t *must = indices(r, n_runs, &p.n);
-    if (must) {
-        p.must = must;
-        align(&p);
+    if (n_runs <= 1) {
+        p.n = n_runs ? r->n : 0;
+        p.first = n_runs ? r->first : 0;
     } else {
-        t->rc = -ENOMEM;
+        p.must = indices(t, r, n_runs, &p.n);
     }
-    free(must);
+    if (t->rc == 0)
+        align(&p);
 }
 
 /* ---- numbers that differ -------------------------------------------------------------------- */
@@ -325,9 +333,9 @@ static int by_resource(const struct gt_truth *t, const struct gt_deviant *x,
     const struct gt_must *a = &t->must[x->must], *b = &t->must[y->must];
     if (a->p != b->p)
         return a->p < b->p ? -1 : 1;
-    if (a->p < 0 && a->s.id != b->s.id)
-        return a->s.id < b->s.id ? -1 : 1;
-    return a->s.seq < b->s.seq ? -1 : a->s.seq > b->s.seq;
+    if (a->p < 0 && a->id != b->id)
+        return a->id < b->id ? -1 : 1;
+    return a->seq < b->seq ? -1 : a->seq > b->seq;
 }
 
 static int compare_deviants(const void *x, const void *y, void *t)
@@ -345,8 +353,8 @@ static void judge_deviants(struct gt_truth *t)
     for (size_t i = 0; i < t->n_deviants; i++) {
         const struct gt_deviant *d = &t->deviants[i], *b = i ? d - 1 : NULL;
         const struct gt_must *m = &t->must[d->must], *bm = b ? &t->must[b->must] : NULL;
-        bool follows = b && bm->p == m->p && (m->p >= 0 || bm->s.id == m->s.id) &&
-                       bm->s.seq + 1 == m->s.seq && b->by == d->by;
+        bool follows = b && bm->p == m->p && (m->p >= 0 || bm->id == m->id) &&
+                       bm->seq + 1 == m->seq && b->by == d->by;
         char said[96];
         if (!follows)
             gt_truth_lie(t, &(struct gt_lie){.cls = GT_TRUTH_order,

@@ -130,9 +130,9 @@ static bool life_of(struct gt_truth *t, uint32_t chain, struct gt_life *l)
 
 int gt_truth_status_begin(struct gt_truth *t)
 {
-    t->lives = malloc((t->gs.n + 1u) * sizeof *t->lives);
+    t->lives = gt_truth_need(t, GT_SPACE_LIVES, (t->gs.n + 1u) * sizeof *t->lives);
     if (!t->lives)
-        return -ENOMEM;
+        return t->rc;
     for (uint32_t i = 0; i < t->gs.n; i++)
         t->n_lives += life_of(t, i, &t->lives[t->n_lives]);
     qsort(t->lives, t->n_lives, sizeof *t->lives, by_birth);
@@ -175,7 +175,7 @@ static uint64_t generation_of(const struct gt_truth *t, const struct gt_must *m)
 /* What a P is when its event comes. */
 static unsigned p_before(const struct gt_must *m, const struct gt_must *prev)
 {
-    switch (m->s.type) {
+    switch (m->type) {
     case GT_EV_PROC_START:
         return BIT(GT_WIRE_P_IDLE);
     case GT_EV_PROC_STEAL:
@@ -183,7 +183,7 @@ static unsigned p_before(const struct gt_must *m, const struct gt_must *prev)
     case GT_EV_GO_SYSCALL_END:
         return BIT(GT_WIRE_P_SYSCALL);
     case GT_EV_PROC_STOP: /* in a call that gives its P up, it is in it */
-        return prev && prev->s.type == GT_EV_GO_SYSCALL_BEGIN ? BIT(GT_WIRE_P_SYSCALL)
+        return prev && prev->type == GT_EV_GO_SYSCALL_BEGIN ? BIT(GT_WIRE_P_SYSCALL)
                                                               : BIT(GT_WIRE_P_RUNNING);
     default:
         return BIT(GT_WIRE_P_RUNNING);
@@ -192,7 +192,7 @@ static unsigned p_before(const struct gt_must *m, const struct gt_must *prev)
 
 static unsigned p_after(const struct gt_must *m)
 {
-    switch (m->s.type) {
+    switch (m->type) {
     case GT_EV_PROC_START:
     case GT_EV_GO_SYSCALL_END:
         return BIT(GT_WIRE_P_RUNNING);

@@ -43,6 +43,8 @@ struct walk {
     bool ends;       /* its first side ended */
     uint64_t generation;
     struct gt_run *run;
+    uint64_t section; /* generation of the last section, 0 none */
+    size_t outside;   /* entries outside before which section comes is not known */
 };
 
 static void index_rows(struct gt_truth *t)
@@ -107,8 +109,8 @@ static bool is_direct(const struct gt_truth *t, size_t pos)
 {
     if (pos + 2 >= t->n_by_m)
         return false;
-    const struct gt_jentry *a = &t->e[t->by_m[pos]], *b = &t->e[t->by_m[pos + 1]],
-                           *c = &t->e[t->by_m[pos + 2]];
+    const struct gt_jentry *a = &t->e[gt_truth_at(t, pos)], *b = &t->e[gt_truth_at(t, pos + 1)],
+                           *c = &t->e[gt_truth_at(t, pos + 2)];
     return a->kind == GT_J_G && b->kind == GT_J_G && c->kind == GT_J_G && b->id == c->id &&
            a->id != b->id && a->m == b->m && b->m == c->m && a->ordinal == b->ordinal &&
            b->ordinal == c->ordinal && a->tok == b->tok && b->tok == c->tok &&
@@ -141,7 +143,8 @@ static struct gt_must *push(struct gt_truth *t, struct walk *w, uint32_t entry, 
     if (t->must_of[entry] == GT_NO_INDEX)
         t->must_of[entry] = (uint32_t)t->n_must;
     v += t->n_must++;
-    *v = (struct gt_must){.entry = entry, .s = {.type = type}, .p = -1};
+    *v = (struct gt_must){
+        .entry = entry, .type = type, .p = -1, .generation = (uint32_t)w->generation};
     return v;
 }
 
@@ -178,7 +181,7 @@ static int32_t stop_of(uint8_t why)
 static void fill(struct gt_truth *t, struct walk *w, uint32_t entry, struct gt_must *m)
 {
     const struct gt_jentry *e = &t->e[entry], *b;
-    switch (m->s.type) {
+    switch (m->type) {
     case GT_EV_GO_CREATE:
     case GT_EV_GO_CREATE_BLOCKED:
     case GT_EV_GO_CREATE_SYSCALL:
@@ -186,13 +189,13 @@ static void fill(struct gt_truth *t, struct walk *w, uint32_t entry, struct gt_m
     case GT_EV_GO_UNBLOCK:
     case GT_EV_GO_SWITCH:
     case GT_EV_GO_SWITCH_DESTROY:
-        m->s.id = e->id;
+        m->id = e->id;
         break;
     case GT_EV_GO_STOP:
-        m->s.aux = stop_of(e->reason);
+        m->aux = stop_of(e->reason);
         break;
     case GT_EV_GO_BLOCK:
-        m->s.aux = block_of(e->reason);
+        m->aux = block_of(e->reason);
         break;
     case GT_EV_GO_SYSCALL_BEGIN:
     case GT_EV_GO_SYSCALL_END:
@@ -203,12 +206,12 @@ static void fill(struct gt_truth *t, struct walk *w, uint32_t entry, struct gt_m
         break;
     case GT_EV_PROC_STEAL:
         b = before(t, entry);
-        m->s.aux = b ? b->tid : -1;
-        m->s.id = e->id;
+        m->aux = b ? b->tid : -1;
+        m->id = e->id;
         of_p(t, m, e->id, e->version, true);
         break;
     case GT_EV_PROC_START:
-        m->s.id = e->id;
+        m->id = e->id;
         of_p(t, m, e->id, e->version, true);
         break;
     case GT_EV_PROC_STOP:
@@ -274,18 +277,18 @@ static void move(struct gt_truth *t, struct walk *w, uint32_t entry)
     const struct gt_jentry *e = &t->e[entry];
     struct gt_must *m = push(t, w, entry, GT_EV_GO_STOP);
     if (m)
-        m->s.aux = GT_WIRE_STOP_GOSCHED;
+        m->aux = GT_WIRE_STOP_GOSCHED;
     m = push(t, w, entry, GT_EV_PROC_STOP);
     if (m && w->p >= 0)
         of_p(t, m, (uint64_t)w->p, w->p_version, false);
     m = push(t, w, entry, GT_EV_PROC_START);
     if (m) {
-        m->s.id = e->id;
+        m->id = e->id;
         of_p(t, m, e->id, e->version, false);
     }
     m = push(t, w, entry, GT_EV_GO_START);
     if (m && w->last_g != GT_NO_INDEX) {
-        m->s.id = t->e[w->last_g].id;
+        m->id = t->e[w->last_g].id;
         if (gt_vec32_push(t, &t->moved, w->last_g))
             (void)gt_vec32_push(t, &t->moved, (uint32_t)(m - t->must));
     }
@@ -303,10 +306,10 @@ static void told(struct gt_truth *t, struct walk *w, uint32_t entry)
     struct gt_must *m = e->from < GT_TOLD_COUNT ? push(t, w, entry, tolds[e->from].event) : NULL;
     if (!m)
         return;
-    m->s.id = tolds[e->from].has_id ? e->id : 0;
-    m->s.h = tolds[e->from].has_h ? e->version : 0;
+    m->id = tolds[e->from].has_id ? e->id : 0;
+    m->has_h = tolds[e->from].has_h;
     if (e->from == GT_TOLD_STW_BEGIN) {
-        m->s.aux = stw_of(e->id);
+        m->aux = stw_of(e->id);
         m->optional = e->id == GT_WORLD_TRACE_STOP; /* it would have no end in the trace */
     }
 }
@@ -343,9 +346,26 @@ static void after_p(struct walk *w, const struct gt_jentry *e, bool own_call)
     }
 }
 
+static void outside(struct gt_truth *t, struct walk *w, uint32_t entry)
+{
+    struct gt_outside *v = gt_more(t, t->outside, t->n_outside, &t->cap_outside, sizeof *v);
+    if (!v)
+        return;
+    t->outside = v;
+    v[t->n_outside++] = (struct gt_outside){.entry = entry, .before = w->section};
+}
+
+/* A section, after which those outside are known to lie before it. */
+static void section(struct gt_truth *t, struct walk *w, const struct gt_jentry *e)
+{
+    w->section = gt_jtok_generation(e->tok);
+    for (; w->outside < t->n_outside; w->outside++)
+        t->outside[w->outside].after = w->section;
+}
+
 static void transition(struct gt_truth *t, struct walk *w, size_t pos)
 {
-    uint32_t entry = t->by_m[pos];
+    uint32_t entry = gt_truth_at(t, pos);
     const struct gt_jentry *e = &t->e[entry];
     bool on = gt_jtok_on(e->tok);
     if (on && w->direct == 0 && e->from == GT_G_RUNNING && e->kind == GT_J_G && is_direct(t, pos)) {
@@ -361,7 +381,7 @@ static void transition(struct gt_truth *t, struct walk *w, size_t pos)
         /* A P that was taken from another's call is had from here on. */
         must(t, w, entry, r->event[1]);
     } else if (!r || r->event[0]) {
-        (void)gt_vec32_push(t, &t->outside, (uint32_t)pos);
+        outside(t, w, entry);
     }
     if (e->kind == GT_J_G)
         after_g(w, e, entry);
@@ -373,10 +393,13 @@ static void walk_all(struct gt_truth *t)
 {
     struct walk w = {0};
     for (size_t pos = 0; pos < t->n_by_m && t->rc == 0; pos++) {
-        uint32_t entry = t->by_m[pos];
+        uint32_t entry = gt_truth_at(t, pos);
         const struct gt_jentry *e = &t->e[entry];
         if (pos == 0 || e->m != w.m)
-            w = (struct walk){.m = e->m, .p = -1, .call_p = -1, .last_g = GT_NO_INDEX, .got_p = true};
+            w = (struct walk){.m = e->m, .p = -1, .call_p = -1, .last_g = GT_NO_INDEX, .got_p = true,
+                              .outside = t->n_outside};
+        if (gt_jtok_on(e->tok))
+            section(t, &w, e);
         if (e->kind == GT_J_TOLD)
             told(t, &w, entry);
         else
@@ -397,24 +420,21 @@ static bool counts_p(uint8_t type)
 }
 
 struct counter {
-    uint64_t generation;
-    uint32_t n;
+    uint32_t generation, n;
 };
 
-static uint32_t next(struct counter *c, uint64_t generation)
+static void number(struct counter *c, struct gt_must *m)
 {
-    if (c->generation != generation)
-        *c = (struct counter){generation, 0};
-    return ++c->n;
+    if (c->generation != m->generation)
+        *c = (struct counter){m->generation, 0};
+    m->seq = ++c->n;
 }
 
 static void number_moved(struct gt_truth *t, uint32_t entry, struct counter *c)
 {
     for (size_t i = 0; i < t->moved.n; i += 2)
-        if (t->moved.v[i] == entry) {
-            struct gt_must *m = &t->must[t->moved.v[i + 1]];
-            m->s.seq = next(c, gt_jtok_generation(t->e[m->entry].tok));
-        }
+        if (t->moved.v[i] == entry)
+            number(c, &t->must[t->moved.v[i + 1]]);
 }
 
 /* I2. */
@@ -425,8 +445,8 @@ static void number_gs(struct gt_truth *t)
         for (uint32_t i = 0; i < t->gs.c[k].n; i++) {
             uint32_t entry = t->gs.order[t->gs.c[k].first + i], m = t->must_of[entry];
             for (; m < t->n_must && t->must[m].entry == entry; m++)
-                if (counts_g(t->must[m].s.type))
-                    t->must[m].s.seq = next(&c, gt_jtok_generation(t->e[entry].tok));
+                if (counts_g(t->must[m].type))
+                    number(&c, &t->must[m]);
             if (t->moved.n)
                 number_moved(t, entry, &c);
         }
@@ -446,10 +466,11 @@ static bool order_ps(struct gt_truth *t)
     for (uint32_t k = 0; k < t->ps.n; k++)
         places += t->ps.c[k].n;
     size_t n = (t->p_own.n + t->p_call.n) / 2;
-    t->p_first = calloc(places + 2, sizeof *t->p_first);
-    t->p_musts = malloc((n + 1) * sizeof *t->p_musts);
-    uint32_t *fill_at = malloc((places + 2) * sizeof *fill_at);
-    if (t->p_first && t->p_musts && fill_at) {
+    t->p_first = gt_truth_need(t, GT_SPACE_P_FIRST, (places + 2) * sizeof *t->p_first);
+    t->p_musts = gt_truth_need(t, GT_SPACE_P_MUSTS, (n + 1) * sizeof *t->p_musts);
+    uint32_t *fill_at = gt_truth_need(t, GT_SPACE_P_FILL, (places + 2) * sizeof *fill_at);
+    if (t->rc == 0) {
+        memset(t->p_first, 0, (places + 2) * sizeof *t->p_first);
         for (size_t i = 0; i < t->p_own.n; i += 2)
             t->p_first[t->p_own.v[i] + 1]++;
         for (size_t i = 0; i < t->p_call.n; i += 2)
@@ -459,10 +480,7 @@ static bool order_ps(struct gt_truth *t)
         memcpy(fill_at, t->p_first, (places + 2) * sizeof *fill_at);
         place_p(t, &t->p_own, fill_at);
         place_p(t, &t->p_call, fill_at);
-    } else {
-        t->rc = -ENOMEM;
     }
-    free(fill_at);
     return t->rc == 0;
 }
 
@@ -473,8 +491,8 @@ static void number_ps(struct gt_truth *t)
         struct counter c = {0};
         for (uint32_t i = t->p_first[p->first]; i < t->p_first[p->first + p->n]; i++) {
             struct gt_must *m = &t->must[t->p_musts[i]];
-            if (counts_p(m->s.type))
-                m->s.seq = next(&c, gt_jtok_generation(t->e[m->entry].tok));
+            if (counts_p(m->type))
+                number(&c, m);
         }
     }
 }

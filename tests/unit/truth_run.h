@@ -71,31 +71,58 @@ static inline const void *truth_plugin(uint64_t magic, const char *name)
     bail_out("no plugin %s", name);
 }
 
-static inline void truth_run_cell(const struct truth_cell *c, struct truth_run *r)
+static inline void truth_config(const struct truth_cell *c, struct gt_workload_cell *w)
+{
+    char err[200] = "";
+    *w = (struct gt_workload_cell){.ops = &gt_gmp, .n = c->n, .gs = c->gs, .seed = c->seed};
+    w->workload = c->own ? c->own : gt_workload_find(c->workload, err, sizeof err);
+    if (!w->workload)
+        bail_out("%s", err);
+    gt_config_init(&w->config);
+    w->config.scheduler = truth_plugin(GT_MAGIC_SCHEDULER, c->scheduler);
+    w->config.tracer = truth_plugin(GT_MAGIC_TRACER, c->tracer);
+    w->config.syscalls = c->model;
+    w->config.procs = c->procs;
+    w->config.seed = c->seed;
+}
+
+static inline struct gt_runtime *truth_create(const struct truth_cell *c, bool journal)
 {
     char err[200] = "";
     struct gt_runtime *rt = NULL;
-    struct gt_workload_cell w = {.ops = &gt_gmp, .n = c->n, .gs = c->gs, .seed = c->seed};
-    memset(r, 0, sizeof *r);
-    r->model = c->model;
-    r->fd = memfd_create("trace", MFD_CLOEXEC);
-    struct gt_trace_sink sink = {.write = truth_write, .arg = &r->fd};
-    struct gt_trace_options o = {.sink = &sink, .period_ns = c->period_ns, .raw_stacks = true};
-    w.workload = c->own ? c->own : gt_workload_find(c->workload, err, sizeof err);
-    if (!w.workload || r->fd < 0)
-        bail_out("%s", err);
-    gt_config_init(&w.config);
-    w.config.scheduler = truth_plugin(GT_MAGIC_SCHEDULER, c->scheduler);
-    w.config.tracer = truth_plugin(GT_MAGIC_TRACER, c->tracer);
-    w.config.syscalls = c->model;
-    w.config.procs = c->procs;
-    w.config.seed = c->seed;
-    w.trace = &o;
+    struct gt_workload_cell w;
+    truth_config(c, &w);
     if (gt_gmp.create(&w.config, &rt, err, sizeof err) != 0)
         bail_out("create: %s", err);
-    gt_journal_enable(rt, 1u << 24);
+    gt_journal_enable(rt, journal ? 1u << 24 : 0);
+    return rt;
+}
+
+/* A round: run, journal and trace in *r, which may hold those of one before. */
+static inline void truth_round(const struct truth_cell *c, struct gt_runtime *rt,
+                               struct truth_run *r)
+{
+    struct gt_workload_cell w;
+    r->model = c->model;
+    if (r->fd <= 0)
+        r->fd = memfd_create("trace", MFD_CLOEXEC);
+    if (r->fd < 0 || ftruncate(r->fd, 0) != 0 || lseek(r->fd, 0, SEEK_SET) != 0)
+        bail_out("no file for the trace");
+    struct gt_trace_sink sink = {.write = truth_write, .arg = &r->fd};
+    struct gt_trace_options o = {.sink = &sink, .period_ns = c->period_ns, .raw_stacks = true};
+    truth_config(c, &w);
+    w.trace = &o;
+    r->n = 0;
     (void)gt_cell_run_on(&w, rt, &r->outcome);
     (void)gt_journal_each(rt, truth_collect, r, &r->lost);
+    gt_journal_next_round(rt);
+}
+
+static inline void truth_run_cell(const struct truth_cell *c, struct truth_run *r)
+{
+    memset(r, 0, sizeof *r);
+    struct gt_runtime *rt = truth_create(c, true);
+    truth_round(c, rt, r);
     gt_gmp.destroy(rt);
 }
 
