@@ -126,8 +126,9 @@ void gt_stress_replay(const struct gt_stress_plan *p, struct gt_stress_point *po
     fprintf(f, "%s", p->program);
     if (!p->one)
         fprintf(f, " %s", c->test->head.name);
-    fprintf(f, " --scheduler=%s --tracer=%s --syscalls=%s --procs=%d", c->config.scheduler->head.name,
-            c->config.tracer->head.name, gt_syscalls_name(c->config.syscalls), c->config.procs);
+    fprintf(f, " --scheduler=%s --tracer=%s --syscalls=%s --procs=%d",
+            gt_plugin_typed(&c->config.scheduler->head), gt_plugin_typed(&c->config.tracer->head),
+            gt_syscalls_name(c->config.syscalls), c->config.procs);
     if (c->config.bind)
         fprintf(f, " --bind=%s", gt_bind_name(c->config.bind));
     if (c->config.fault)

@@ -15,8 +15,9 @@
 
 #define MS 1000000ll
 #define S 1000000000ll
-#define JOURNAL_ENTRIES (1u << 20) /* of an M and round, 56 MB */
-#define TRANSITIONS_MOST (JOURNAL_ENTRIES / 5 * 3)
+/* In a round, by all Ms together; of an M more entries than they can leave. */
+#define TRANSITIONS_MOST 600000u
+#define JOURNAL_ENTRIES (4u * TRANSITIONS_MOST)
 #define SETTLE_NS (GT_TSAN || GT_ASAN ? 20 * S : 2 * S)
 #define PROFILE_HZ 1000 /* of a test that wants samples */
 #define SLOWER (GT_TSAN || GT_ASAN ? 10 : 1)

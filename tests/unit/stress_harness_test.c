@@ -5,6 +5,7 @@
  * that fail on purpose, and what is left behind.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@
 #include "gauntlet/tracer.h"
 #include "harness/cell.h"
 #include "harness/drive.h"
+#include "harness/judge.h"
 #include "harness/tap.h"
+#include "harness/truth.h"
 #include "tap.h"
 
 #define MS 1000000ll
@@ -336,6 +339,67 @@ static int run_makes(struct gt_stress *s, const struct gt_stress_params *p)
     return 0;
 }
 
+/* ---- the verdict once more, from the files ----------------------------------- */
+static const char *file_of(const char *suffix)
+{
+    for (uint32_t i = 0; i < r.n_files; i++)
+        if (strstr(r.files[i], suffix))
+            return r.files[i];
+    return "nowhere";
+}
+
+static uint64_t counted_as(const char *oracle, const char *cls)
+{
+    char name[80];
+    snprintf(name, sizeof name, "%s/%s", oracle, cls);
+    for (uint32_t i = 0; i < r.n_classes; i++)
+        if (strcmp(r.classes[i].name, name) == 0)
+            return r.classes[i].n;
+    return 0;
+}
+
+static bool order_again(int fd)
+{
+    static struct gt_judgement j;
+    char err[200];
+    if (gt_judge(fd, &j, err, sizeof err) != 0 || j.result.inconsistencies == 0)
+        return false;
+    for (int i = 0; i < GT_RULE_COUNT; i++)
+        if (j.result.by_rule[i] != counted_as("order", gt_rule_info((enum gt_rule)i)->class_name))
+            return false;
+    return true;
+}
+
+static bool truth_again(int fd, enum gt_syscall_model model)
+{
+    const struct gt_truth_options o = {.syscalls = model};
+    struct gt_truth_result t = {0};
+    struct gt_jentry *e = NULL;
+    size_t n = 0;
+    uint64_t lost = 0;
+    FILE *f = fopen(file_of(".journal"), "r");
+    int rc = f ? gt_journal_load(f, &e, &n, &lost) : -ENOENT;
+    if (rc == 0)
+        rc = gt_truth_compare(e, n, lost, &fd, 1, &o, &t);
+    bool same = rc == 0 && t.lies > 0;
+    for (int i = 0; i < GT_TRUTH_CLASSES; i++)
+        same = same &&
+               t.by_class[i] == counted_as("truth", gt_truth_name((enum gt_truth_class)i));
+    if (f)
+        fclose(f);
+    free(e);
+    return same;
+}
+
+static void test_again(const struct gt_stress_cell *c)
+{
+    int fd = open(file_of(".trace"), O_RDONLY | O_CLOEXEC);
+    ok(fd >= 0 && order_again(fd), "the saved trace alone gives the verdict of order again");
+    ok(fd >= 0 && truth_again(fd, c->config.syscalls), "with the journal, that of truth");
+    if (fd >= 0)
+        close(fd);
+}
+
 static void test_tracers(void)
 {
     struct gt_stress_ops t = test_of("makes", run_makes);
@@ -353,6 +417,7 @@ static void test_tracers(void)
     ok(drive(&c) == GT_STRESS_INCONSISTENT && counted_by("order/") && counted_by("truth/"),
        "an event that is missing: seen by order and by truth");
     ok(left(".trace") && left(".journal"), "its files are left");
+    test_again(&c);
     c.oracles = 1u << GT_ORACLE_ORDER;
     ok(drive(&c) == GT_STRESS_INCONSISTENT && !counted_by("truth/"), "order alone");
     c.oracles = 1u << GT_ORACLE_TRUTH;
