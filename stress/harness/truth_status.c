@@ -203,15 +203,43 @@ static unsigned p_after(const struct gt_must *m)
     }
 }
 
+static bool in_trace(const struct gt_truth *t, const struct gt_must *m)
+{
+    return m && gt_truth_key(&t->e[m->entry]) >> TRACE_SHIFT == t->key >> TRACE_SHIFT;
+}
+
+static unsigned wire_of_p(unsigned status)
+{
+    return status == GT_P_RUNNING ? BIT(GT_WIRE_P_RUNNING)
+           : status == GT_P_SYSCALL ? BIT(GT_WIRE_P_SYSCALL)
+                                    : BIT(GT_WIRE_P_IDLE);
+}
+
+/* Of a P that did nothing in the trace that has an event: what it was when the trace began.
+ * Between traces a P changes without an event, and the changes of a stopped world, which stand
+ * in no section, may lie before or after the beginning. */
+static unsigned p_unmoved(struct gt_truth *t, const struct gt_chain *k)
+{
+    const struct gt_jentry *e = gt_chain_at(t, &t->ps, k, 0);
+    unsigned may = wire_of_p(e->from);
+    for (uint64_t i = 0; (e = gt_chain_at(t, &t->ps, k, i)) != NULL; i++) {
+        uint64_t key = gt_truth_key(e);
+        if (key >= t->key && !is_vague(e))
+            break;
+        may = key && !is_vague(e) ? wire_of_p(e->to) : may | wire_of_p(e->to);
+    }
+    return may;
+}
+
 static unsigned p_may(struct gt_truth *t, struct gt_chain *k)
 {
     const struct gt_must *m;
     while ((m = p_must(t, k, k->cursor)) != NULL && generation_of(t, m) < t->g->gen)
         k->cursor++;
     const struct gt_must *prev = k->cursor ? p_must(t, k, k->cursor - 1) : NULL;
-    if (m)
+    if (in_trace(t, m))
         return p_before(m, prev);
-    return prev ? p_after(prev) : BIT(GT_WIRE_P_IDLE) | BIT(GT_WIRE_P_RUNNING);
+    return in_trace(t, prev) ? p_after(prev) : p_unmoved(t, k);
 }
 
 static void p_status(struct gt_truth *t, const struct gt_event *ev, uint64_t tid, uint64_t offset)
