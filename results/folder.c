@@ -198,7 +198,12 @@ int gt_folder_save_text(const struct gt_folder *f, const char *name, const char 
 int gt_folder_save_json(const struct gt_folder *f, const char *name, const json_t *value)
 {
     char *text = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    int rc = text ? gt_folder_save_text(f, name, text, strlen(text)) : -ENOMEM;
+    size_t n = text ? strlen(text) : 0;
+    int rc = -ENOMEM;
+    if (text) {
+        text[n] = '\n'; /* in the place of the zero byte */
+        rc = gt_folder_save_text(f, name, text, n + 1);
+    }
     free(text);
     return rc;
 }

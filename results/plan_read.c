@@ -243,6 +243,8 @@ static void look_at(struct reading *r, const char *line, size_t n)
     if (blank < n && line[blank] == '[') {
         if (r->opened)
             (void)fail(r, WRONG(r, r->opened, "a section without keys"));
+        if (!memchr(line, ']', n))
+            (void)fail(r, WRONG(r, r->line, "the ] of the section is missing"));
         r->opened = r->line;
     }
 }

@@ -14,7 +14,7 @@
 
 #define MS 1000000ll
 #define GRACE (3000 * MS) /* between TERM and KILL */
-enum { LOOK_MS = 100, BLOCK = GT_PROCESS_ERR_MAX / 2 };
+enum { LOOK_MS = 100, SOON_MS = 2, BLOCK = GT_PROCESS_ERR_MAX / 2 };
 
 struct pipe_end {
     int fd; /* -1: closed */
@@ -150,7 +150,7 @@ static void drain(struct pipe_end *e)
 static void wait_for_output(struct running *r)
 {
     struct pollfd p[2] = {{.fd = r->out.fd, .events = POLLIN}, {.fd = r->err.fd, .events = POLLIN}};
-    (void)poll(p, 2, LOOK_MS);
+    (void)poll(p, 2, r->out.fd < 0 && r->err.fd < 0 ? SOON_MS : LOOK_MS);
     drain(&r->out);
     drain(&r->err);
 }

@@ -29,6 +29,18 @@ static uint64_t sum_of(const json_t *object)
 }
 
 /* ---- rows ------------------------------------------------------------------ */
+/* After the last row of that scheduler. There is room for one more. */
+static struct gt_summary_row *make_room(struct gt_summary *s, const char *scheduler)
+{
+    uint32_t at = s->n_rows;
+    while (at > 0 && strcmp(s->rows[at - 1].scheduler, scheduler) != 0)
+        at--;
+    if (at == 0)
+        at = s->n_rows;
+    memmove(&s->rows[at + 1], &s->rows[at], (s->n_rows - at) * sizeof *s->rows);
+    return &s->rows[at];
+}
+
 static struct gt_summary_row *row_of(struct gt_summary *s, const char *scheduler,
                                      const char *tracer)
 {
@@ -39,7 +51,7 @@ static struct gt_summary_row *row_of(struct gt_summary *s, const char *scheduler
     if (!more)
         return NULL;
     s->rows = more;
-    struct gt_summary_row *row = &s->rows[s->n_rows];
+    struct gt_summary_row *row = make_room(s, scheduler);
     *row = (struct gt_summary_row){
         .scheduler = strdup(scheduler), .tracer = strdup(tracer), .ns_event = NAN};
     s->n_rows++;

@@ -81,7 +81,8 @@ static void print_row(FILE *f, const struct gt_summary_row *row)
     char name[64], fine[24], bad[32], windows[24], events[24], each[24] = "-", over[24] = "-",
                                                                stop[32] = "-";
     double overhead = gt_summary_overhead(row);
-    snprintf(name, sizeof name, "%s/%s", row->scheduler, row->tracer);
+    snprintf(name, sizeof name, "%s/%s", *row->scheduler ? row->scheduler : "default",
+             *row->tracer ? row->tracer : "default");
     if (!isnan(row->ns_event))
         snprintf(each, sizeof each, "%.1f", row->ns_event);
     if (!isnan(overhead))
@@ -110,17 +111,17 @@ static void print_rows(FILE *f, const struct gt_summary *s)
 static void print_fault(FILE *f, const struct gt_summary_fault *x)
 {
     char by[96] = "", events[24], after[64] = "";
+    const char *verdict = x->missed ? "MISSED" : x->found == x->runs ? "found" : "void";
     if (x->found) {
         snprintf(by, sizeof by, "%s/%s", x->oracle, x->cls);
         snprintf(after, sizeof after, "%.1f s, %s events", x->seconds,
                  brief(events, sizeof events, x->events));
     }
-    fprintf(f, "  %-26.26s %s %u/%u  ", x->name, x->found == x->runs ? "found " : "MISSED", x->found,
-            x->runs);
+    fprintf(f, "  %-28.28s %-6s %u/%u  ", x->name, verdict, x->found, x->runs);
     if (x->found)
-        fprintf(f, "%-34.34s %.22s\n", by, after);
+        fprintf(f, "%-32.32s %.22s\n", by, after);
     else
-        fprintf(f, "%.55s\n", x->why ? x->why : "");
+        fprintf(f, "%.54s\n", x->why ? x->why : "");
 }
 
 static void print_faults(FILE *f, const struct gt_summary *s)
@@ -146,12 +147,14 @@ static void print_trouble_cell(FILE *f, const json_t *record)
         fprintf(f, "       %.93s\n", why);
 }
 
+/* Of planted faults the lines above have told. */
 static void print_trouble(FILE *f, const struct gt_summary *s)
 {
     uint32_t shown = 0, all = 0;
     for (uint32_t i = 0; i < s->run->plan->n_cells; i++) {
         const json_t *record = s->run->cells[i];
-        if (!record || gt_verdict_status(gt_record_verdict(record)) == 0)
+        if (!record || s->run->plan->cells[i].kind == GT_PLAN_FAULTS ||
+            gt_verdict_status(gt_record_verdict(record)) == 0)
             continue;
         if (all++ == 0)
             fprintf(f, "\nnot as it should be (the command and the log are in cells/NNNN.json):\n");
@@ -180,8 +183,7 @@ static void print_counts(FILE *f, const struct gt_summary *s)
             break;
         }
     if (s->missing)
-        fprintf(f, "incomplete: %u cells did not run; go on with --resume --out=%s\n", s->missing,
-                s->run->folder.path);
+        fprintf(f, "incomplete: %u cells did not run; `gauntlet run --resume` goes on\n", s->missing);
 }
 
 void gt_summary_print(FILE *f, const struct gt_summary *s)
@@ -190,6 +192,6 @@ void gt_summary_print(FILE *f, const struct gt_summary *s)
     print_faults(f, s);
     print_trouble(f, s);
     print_counts(f, s);
-    fprintf(f, "results in %s: cells/NNNN.json, run.json; report in %s/report.txt, result.json\n",
-            s->run->folder.path, s->run->folder.path);
+    fprintf(f, "results in %s/cells\nreport in %s/report.txt and result.json\n", s->run->folder.path,
+            s->run->folder.path);
 }
