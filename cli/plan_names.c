@@ -1,28 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan_names.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "benchmark/core_bench.h"
 #include "gauntlet/fault.h"
+#include "gauntlet/perturb.h"
 #include "gauntlet/plugin.h"
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
 #include "options.h"
-
-static const char *const tests[] = {
-#define GT_STRESS(symbol, name) name,
-#include "stress/stress.def"
-#undef GT_STRESS
-    NULL};
+#include "stress.h"
 
 /* ---- what there is --------------------------------------------------------- */
 static const char *test_at(size_t i)
 {
-    return tests[i];
+    const struct gt_stress_ops *t = gt_stress_at(i);
+    return t ? t->head.name : NULL;
 }
 
 static const char *fault_at(size_t i)
@@ -132,14 +128,12 @@ static int check_generation(const char *item, char *err, size_t size)
     return -EINVAL;
 }
 
-static int check_word(const char *item, char *err, size_t size)
+static int check_level(const char *item, char *err, size_t size)
 {
-    for (const char *c = item; *c; c++)
-        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_') {
-            snprintf(err, size, "'%.32s' is no level", item);
-            return -EINVAL;
-        }
-    return 0;
+    if (gt_perturb_parse(item) >= 0)
+        return 0;
+    snprintf(err, size, "'%.32s' is no level: use off, low, medium or high", item);
+    return -EINVAL;
 }
 
 static int check(enum gt_plan_key key, const char *item, char *err, size_t size)
@@ -154,7 +148,7 @@ static int check(enum gt_plan_key key, const char *item, char *err, size_t size)
     case GT_PLAN_GENERATION:
         return check_generation(item, err, size);
     case GT_PLAN_PERTURB:
-        return check_word(item, err, size);
+        return check_level(item, err, size);
     default:
         return check_listed(key, item, err, size);
     }

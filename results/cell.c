@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "results/cell.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -192,7 +193,8 @@ static void judge_entries(struct judged *j, const struct gt_plan_cell *cell, con
     else
         judge_stress(j, entries);
     int said = gt_verdict_status(j->verdict);
-    bool by_rule = cell->kind == GT_PLAN_FAULTS && (status == 1 || status == 3);
+    bool by_rule = (cell->kind == GT_PLAN_FAULTS && (status == 1 || status == 3)) ||
+                   (j->verdict == GT_VERDICT_SKIPPED && status == 4); /* nothing could be run */
     if (status != said && !by_rule && gt_status_worse(status, said) == status)
         judge(j, verdict_of_status(status), "exit status %d, though no entry says why", status);
 }
@@ -314,11 +316,18 @@ static void execute(json_t *record, const struct gt_cell_job *job, const struct 
     gt_process_free(&end);
 }
 
-/* A cell that left nothing needs no folder. */
-static void drop_empty_files(const struct gt_cell_job *job)
+/* Of a cell that is as it should be the record is enough. Folders in it are left alone. */
+static void drop_files(const struct gt_cell_job *job)
 {
     char name[GT_FOLDER_NAME];
     char *path = gt_folder_path(job->folder, gt_folder_files_name(job->cell->index, name));
+    DIR *d = path ? opendir(path) : NULL;
+    struct dirent *e;
+    while (d && (e = readdir(d)) != NULL)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
     if (path)
         (void)rmdir(path);
     free(path);
@@ -342,6 +351,7 @@ json_t *gt_cell_record(const struct gt_cell_job *job)
     if (record)
         execute(record, job, &c, &j);
     free_command(&c);
-    drop_empty_files(job);
+    if (record && gt_verdict_status(gt_record_verdict(record)) == 0)
+        drop_files(job);
     return record;
 }

@@ -111,6 +111,8 @@ static int open_locked(struct gt_folder *f, bool resume)
     if (rc == 0)
         rc = make_inside(f, "cells");
     if (rc == 0)
+        rc = make_inside(f, "files");
+    if (rc == 0)
         rc = try_writing(f);
     if (rc == 0 && resume) {
         remove_remains(f, "cells");

@@ -8,7 +8,8 @@
  *
  * NAME may be left out. A value is one item or several with commas; a line that begins with a
  * blank and has no '=' goes on with the list above it. `all` stands for every built-in item,
- * among faults `seeds` for the five seeds. Comments begin with # or ;.
+ * among faults `seeds` for the five seeds. A line of its own after #, or the end of one after a
+ * blank and ;, is a comment.
  *
  * Thread-safety: none. A plan is not changed once it was read.
  */

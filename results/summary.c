@@ -66,6 +66,7 @@ static int add_stress_entry(struct gt_summary *s, const json_t *e, enum gt_verdi
     row->cells++;
     row->by_verdict[v]++;
     row->fine += v == GT_VERDICT_OK;
+    row->checkable |= json_is_true(json_object_get(e, "checkable"));
     if (gt_verdict_is_open(v))
         return 0; /* kept, but not counted */
     int64_t stop = (int64_t)count_of(e, "world_stop_max_ns");
@@ -230,7 +231,7 @@ int gt_summary_make(struct gt_summary *s, const struct gt_run *r,
             return -ENOMEM;
     }
     for (uint32_t i = 0; i < s->n_rows; i++)
-        s->rows[i].checkable = checkable(s->rows[i].tracer);
+        s->rows[i].checkable |= checkable(s->rows[i].tracer);
     return 0;
 }
 

@@ -36,7 +36,8 @@ struct gt_summary {
     int status; /* exit status */
 };
 
-/* 0 or -ENOMEM. `checkable` says it of a tracer's name. */
+/* 0 or -ENOMEM. `checkable` says of a built-in tracer's name whether its
+ * traces can be checked; of others their records do. */
 int gt_summary_make(struct gt_summary *s, const struct gt_run *r,
                     bool (*checkable)(const char *tracer));
 void gt_summary_free(struct gt_summary *s);
