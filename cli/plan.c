@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 #include "cli.h"
-#include "json.h"
+#include "harness/json.h"
 #include "options.h"
 #include "plan_names.h"
 
@@ -91,17 +91,18 @@ const struct gt_verb gt_verb_plan = {
     .name = "plan",
     .args = "[FILE]",
     .summary = "the cells that a plan would run, and for how long; runs nothing",
-    .text = "Without FILE it prints the default plan, from which one's own can begin. A plan is an\n"
-            "INI file; each list makes an axis, each combination a cell:\n"
-            "  [stress NAME]    tests, schedulers, tracers, syscalls, procs, bind, generation,\n"
-            "                   perturb, duration, runs, timeout\n"
-            "  [faults NAME]    faults, and the same but for tests\n"
-            "  [overhead NAME]  workloads (rows by tracer of `list bench`), schedulers, tracers,\n"
-            "                   bind, duration, repetitions, runs, timeout\n"
-            "NAME tells sections of a kind apart. `all` is every built-in item, among faults\n"
-            "`seeds` the five seeds; schedulers and tracers may be paths. duration and timeout are\n"
-            "of one cell and carry a unit. A line that begins with a blank goes on with the list\n"
-            "above it. Not given: schedulers, tracers and the rest are the program's defaults.\n",
+    .text =
+        "Without FILE it prints the default plan, from which one's own can begin. A plan is an\n"
+        "INI file; each list makes an axis, each combination a cell:\n"
+        "  [stress NAME]    tests, schedulers, tracers, syscalls, procs, bind, generation,\n"
+        "                   perturb, duration, runs, timeout\n"
+        "  [faults NAME]    faults, and the same but for tests\n"
+        "  [overhead NAME]  workloads (rows by tracer of `list bench`), schedulers, tracers,\n"
+        "                   bind, duration, repetitions, runs, timeout\n"
+        "NAME tells sections of a kind apart. `all` is every built-in item, among faults\n"
+        "`seeds` the five seeds; schedulers and tracers may be paths. duration and timeout are\n"
+        "of one cell and carry a unit. A line that begins with a blank goes on with the list\n"
+        "above it. Not given: schedulers, tracers and the rest are the program's defaults.\n",
     .options = GT_OPT_JSON,
     .run = run,
 };

@@ -54,9 +54,9 @@ static void find_programs(struct job *j)
     struct gt_programs *p = &j->run.programs;
     p->lean = o->lean_program ? o->lean_program : j->lean;
     p->oracle = o->oracle_program ? o->oracle_program : j->oracle;
-    p->faults = o->faults_program                ? o->faults_program
+    p->faults = o->faults_program              ? o->faults_program
                 : access(j->faults, X_OK) == 0 ? j->faults
-                                                 : NULL;
+                                               : NULL;
 }
 
 static bool plan_needs(const struct gt_plan *p, enum gt_plan_kind kind)
@@ -75,8 +75,9 @@ static int check_programs(const struct job *j)
         if (named[i] && access(named[i], X_OK) != 0)
             return refuse(j, GT_EXIT_USAGE, "%s: %s", named[i], strerror(errno));
     if (!j->run.programs.faults && plan_needs(&j->plan, GT_PLAN_FAULTS))
-        gt_say("run", "no faults build, so no planted fault can be looked for: cmake --preset faults && "
-                      "cmake --build build/faults, or --faults-program=PATH; the rest runs");
+        gt_say("run",
+               "no faults build, so no planted fault can be looked for: cmake --preset faults && "
+               "cmake --build build/faults, or --faults-program=PATH; the rest runs");
     return GT_EXIT_OK;
 }
 
@@ -123,12 +124,13 @@ static int folder_trouble(const struct job *j, const char *path, int rc)
 
 static int open_folder(struct job *j)
 {
-    char *path = j->o.out       ? strdup(j->o.out)
+    char *path = j->o.out      ? strdup(j->o.out)
                  : j->o.resume ? gt_folder_newest()
-                                : gt_folder_new_name();
+                               : gt_folder_new_name();
     if (!path)
-        return j->o.resume ? refuse(j, GT_EXIT_USAGE, "results/local holds no run that could go on: "
-                                                      "name its folder with --out")
+        return j->o.resume ? refuse(j, GT_EXIT_USAGE,
+                                    "results/local holds no run that could go on: "
+                                    "name its folder with --out")
                            : refuse(j, GT_EXIT_BROKEN, "out of memory");
     int rc = gt_folder_open(&j->run.folder, path, j->o.resume);
     int status = rc == 0 ? GT_EXIT_OK : folder_trouble(j, path, rc);
@@ -249,7 +251,8 @@ static int run_cells(struct job *j)
         gt_say("run", "%s: a record cannot be kept: %s; ended there", j->run.folder.path,
                strerror(-j->run.save_rc));
     if (gt_stop_asked)
-        gt_say("run", "interrupted by signal %d: what is finished is kept; go on with --resume --out=%s",
+        gt_say("run",
+               "interrupted by signal %d: what is finished is kept; go on with --resume --out=%s",
                (int)gt_stop_asked, j->run.folder.path);
     return report(j);
 }
@@ -285,14 +288,16 @@ const struct gt_verb gt_verb_run = {
     .name = "run",
     .args = "[options]",
     .summary = "the main job: stress, planted faults, what tracing costs; one table",
-    .text = "Runs a plan's cells (`gauntlet plan` shows the default one), each a process with a\n"
-            "time limit: stress tests with gauntlet-oracle, planted faults with that of the preset\n"
-            "faults, figures with gauntlet. They are looked for beside this program and in\n"
-            "../faults/; nothing is built (scripts/run does that).\n"
-            "Each finished cell is a file in --out (results/local/TIME-REVISION beneath the current\n"
-            "folder): whatever happens, it stays. --resume goes on with what is missing, killed or\n"
-            "void, by the same plan and seed.\n"
-            "0: clean, and every planted fault was found; 1: an inconsistency, or a fault missed.\n",
-    .options = GT_OPT_PLAN | GT_OPT_RESUME | GT_OPT_PROGRAMS | GT_OPT_OUT | GT_OPT_SEED | GT_OPT_JSON,
+    .text =
+        "Runs a plan's cells (`gauntlet plan` shows the default one), each a process with a\n"
+        "time limit: stress tests with gauntlet-oracle, planted faults with that of the preset\n"
+        "faults, figures with gauntlet. They are looked for beside this program and in\n"
+        "../faults/; nothing is built (scripts/run does that).\n"
+        "Each finished cell is a file in --out (results/local/TIME-REVISION beneath the current\n"
+        "folder): whatever happens, it stays. --resume goes on with what is missing, killed or\n"
+        "void, by the same plan and seed.\n"
+        "0: clean, and every planted fault was found; 1: an inconsistency, or a fault missed.\n",
+    .options =
+        GT_OPT_PLAN | GT_OPT_RESUME | GT_OPT_PROGRAMS | GT_OPT_OUT | GT_OPT_SEED | GT_OPT_JSON,
     .run = run,
 };

@@ -39,7 +39,7 @@ static int make_folders(const char *path)
 {
     char *copy = strdup(path);
     int rc = copy ? 0 : -ENOMEM;
-    for (char *at = copy; rc == 0 && at; ) {
+    for (char *at = copy; rc == 0 && at;) {
         at = strchr(at + 1, '/');
         if (at)
             *at = '\0';

@@ -105,8 +105,9 @@ static int refuse_duplicates(const struct gt_plan *p, char *err, size_t size)
     free(sorted);
     if (!again)
         return 0;
-    return gt_plan_wrong(p, err, size, again->line, "duplicate cell %s, first in the section of line %d",
-                         again->name, first->line);
+    return gt_plan_wrong(p, err, size, again->line,
+                         "duplicate cell %s, first in the section of line %d", again->name,
+                         first->line);
 }
 
 int gt_plan_expand(struct gt_plan *p, char *err, size_t size)

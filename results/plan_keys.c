@@ -4,8 +4,11 @@
 
 #include "results/plan_file.h"
 
-enum { STRESS = 1u << GT_PLAN_STRESS, FAULTS = 1u << GT_PLAN_FAULTS,
-       OVERHEAD = 1u << GT_PLAN_OVERHEAD };
+enum {
+    STRESS = 1u << GT_PLAN_STRESS,
+    FAULTS = 1u << GT_PLAN_FAULTS,
+    OVERHEAD = 1u << GT_PLAN_OVERHEAD
+};
 
 static const struct key {
     const char *name, *option;
@@ -32,9 +35,8 @@ static const struct key {
 static const struct kind {
     const char *name;
     enum gt_plan_key subject;
-} kinds[GT_PLAN_KINDS] = {{"stress", GT_PLAN_TESTS},
-                          {"faults", GT_PLAN_FAULT_NAMES},
-                          {"overhead", GT_PLAN_WORKLOADS}};
+} kinds[GT_PLAN_KINDS] = {
+    {"stress", GT_PLAN_TESTS}, {"faults", GT_PLAN_FAULT_NAMES}, {"overhead", GT_PLAN_WORKLOADS}};
 
 const char *gt_plan_kind_name(enum gt_plan_kind k)
 {

@@ -209,8 +209,8 @@ static int new_section(struct reading *r, const char *title)
             .kind = (enum gt_plan_kind)k, .title = copy, .line = r->opened, .runs = 1};
         return 0;
     }
-    return WRONG(r, r->opened, "[%s] is no section: use [stress NAME], [faults NAME], [overhead NAME]",
-                 title);
+    return WRONG(r, r->opened,
+                 "[%s] is no section: use [stress NAME], [faults NAME], [overhead NAME]", title);
 }
 
 /* libinih: one key, or one more line of its value. 1: go on. */
@@ -236,8 +236,9 @@ static void look_at(struct reading *r, const char *line, size_t n)
     size_t blank = strspn(line, " \t");
     r->goes_on = blank > 0 && !memchr(line, '=', n);
     if (n > LINE_MAX_BYTES)
-        (void)fail(r, WRONG(r, r->line, "longer than %d bytes: go on in the next line, after a blank",
-                            LINE_MAX_BYTES));
+        (void)fail(r,
+                   WRONG(r, r->line, "longer than %d bytes: go on in the next line, after a blank",
+                         LINE_MAX_BYTES));
     if (memchr(line, '\0', n))
         (void)fail(r, WRONG(r, r->line, "a zero byte: no plan"));
     if (blank < n && line[blank] == '[') {

@@ -228,8 +228,7 @@ int gt_process_run(const struct gt_process *p, struct gt_process_end *end)
     *end = (struct gt_process_end){0};
     struct running r = {.p = p, .end = end, .start = gt_process_clock()};
     r.out = (struct pipe_end){.fd = -1, .max = GT_PROCESS_OUT_MAX, .data = malloc(1)};
-    r.err = (struct pipe_end){
-        .fd = -1, .max = GT_PROCESS_ERR_MAX, .tail = true, .data = malloc(1)};
+    r.err = (struct pipe_end){.fd = -1, .max = GT_PROCESS_ERR_MAX, .tail = true, .data = malloc(1)};
     if (!r.out.data || !r.err.data) {
         free(r.out.data);
         free(r.err.data);

@@ -32,8 +32,8 @@ struct gt_process {
 
 struct gt_process_end {
     enum gt_process_how how;
-    int code;     /* exit status, signal, errno */
-    char *out;    /* standard output; ends with a zero byte that does not count */
+    int code;  /* exit status, signal, errno */
+    char *out; /* standard output; ends with a zero byte that does not count */
     size_t out_n;
     bool out_cut; /* there was more than GT_PROCESS_OUT_MAX */
     char *err;    /* the end of standard error, a string */

@@ -14,9 +14,8 @@ static json_t *cell_names(const struct gt_plan *p)
 {
     json_t *names = json_array();
     for (uint32_t i = 0; i < p->n_cells; i++)
-        json_array_append_new(
-            names, json_pack("{s:s, s:f}", "name", p->cells[i].name, "duration_s",
-                             (double)p->cells[i].duration_ns / 1e9));
+        json_array_append_new(names, json_pack("{s:s, s:f}", "name", p->cells[i].name, "duration_s",
+                                               (double)p->cells[i].duration_ns / 1e9));
     return names;
 }
 
@@ -76,7 +75,8 @@ static int same_plan(const struct gt_run *r, char *err, size_t size)
     bool same = json_equal(was, is);
     if (!same)
         snprintf(err, size,
-                 "the run that began has another plan (%zu cells of %s, here %zu of %s): begin a new one",
+                 "the run that began has another plan (%zu cells of %s, here %zu of %s): begin a "
+                 "new one",
                  json_array_size(was),
                  json_string_value(json_object_get(json_object_get(r->head, "plan"), "path")),
                  json_array_size(is), r->plan->path);

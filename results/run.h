@@ -11,8 +11,8 @@
 #include "results/cell.h"
 
 struct gt_run_progress {
-    uint32_t done, total; /* cells; `done` of them were there before this run went on, too */
-    const char *cell;     /* that runs now */
+    uint32_t done, total;        /* cells; `done` of them were there before this run went on, too */
+    const char *cell;            /* that runs now */
     int64_t elapsed_ns, left_ns; /* left_ns: about */
 };
 

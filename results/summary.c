@@ -107,8 +107,7 @@ static int add_stress(struct gt_summary *s, const json_t *record)
 static void add_figure(struct gt_summary_row *row, const json_t *e)
 {
     double value = json_number_value(json_object_get(e, "median"));
-    double base =
-        json_number_value(json_object_get(json_object_get(e, "floor"), "median"));
+    double base = json_number_value(json_object_get(json_object_get(e, "floor"), "median"));
     bool event = strcmp(text_of(e, "row"), "event") == 0;
     bool pair = json_is_true(json_object_get(e, "paired")) && base > 0;
     if (!json_is_number(json_object_get(e, "median")) || !(event || pair))

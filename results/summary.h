@@ -7,22 +7,22 @@
 
 struct gt_summary_row { /* a scheduler and a tracer */
     char *scheduler, *tracer;
-    bool checkable; /* its traces can be checked */
+    bool checkable;       /* its traces can be checked */
     uint32_t cells, fine; /* of the stress tests; `fine`: ok */
     uint32_t by_verdict[GT_VERDICTS];
     uint64_t inconsistencies, windows, events;
     int64_t world_stop_max_ns;
-    double ns_event; /* section and event, tracing on; NAN: not measured */
-    double log_overhead; /* sum of log(1 + overhead) over n_overhead workloads */
+    double ns_event;             /* section and event, tracing on; NAN: not measured */
+    double log_overhead;         /* sum of log(1 + overhead) over n_overhead workloads */
     uint32_t n_overhead, n_void; /* void: measured, but its checks failed */
 };
 
 struct gt_summary_fault {
     char *name;
     uint32_t runs, found, missed; /* runs - found - missed: nothing was learnt */
-    char *oracle, *cls; /* of the first run that found it, NULL: none */
+    char *oracle, *cls;           /* of the first run that found it, NULL: none */
     double seconds, events; /* until then; medians over the runs that found it are for campaigns */
-    char *why; /* of the first run that did not */
+    char *why;              /* of the first run that did not */
 };
 
 struct gt_summary {

@@ -183,7 +183,8 @@ static void print_counts(FILE *f, const struct gt_summary *s)
             break;
         }
     if (s->missing)
-        fprintf(f, "incomplete: %u cells did not run; `gauntlet run --resume` goes on\n", s->missing);
+        fprintf(f, "incomplete: %u cells did not run; `gauntlet run --resume` goes on\n",
+                s->missing);
 }
 
 void gt_summary_print(FILE *f, const struct gt_summary *s)
@@ -192,6 +193,6 @@ void gt_summary_print(FILE *f, const struct gt_summary *s)
     print_faults(f, s);
     print_trouble(f, s);
     print_counts(f, s);
-    fprintf(f, "results in %s/cells\nreport in %s/report.txt and result.json\n", s->run->folder.path,
-            s->run->folder.path);
+    fprintf(f, "results in %s/cells\nreport in %s/report.txt and result.json\n",
+            s->run->folder.path, s->run->folder.path);
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # used by those that source this
 # What the tests of `gauntlet run` share. Sourced after `set -euo pipefail`.
 gauntlet=${GT_BUILD_DIR:?}/gauntlet
 place=$(mktemp -d)
@@ -81,5 +81,4 @@ exit $status
 TEXT
   chmod +x "$place/program"
 }
-# shellcheck disable=SC2034 # used by those that source this
 stand_ins=(--oracle-program="$place/program" --faults-program="$place/program")

@@ -77,8 +77,10 @@ static void test_cells(void)
     is_str(p.cells[16].name, "faults/one", "seeds");
     is_int(p.cells[16].timeout_ns, 9000000, "a timeout");
     is_str(p.cells[17].value[GT_PLAN_TRACERS], "gen,locked", "tracers of figures share a cell");
-    ok(gt_plan_cell_seed(&p.cells[0], 7) != gt_plan_cell_seed(&p.cells[1], 7), "cells differ in seed");
-    ok(gt_plan_cell_seed(&p.cells[0], 7) == gt_plan_cell_seed(&p.cells[0], 7), "the same each time");
+    ok(gt_plan_cell_seed(&p.cells[0], 7) != gt_plan_cell_seed(&p.cells[1], 7),
+       "cells differ in seed");
+    ok(gt_plan_cell_seed(&p.cells[0], 7) == gt_plan_cell_seed(&p.cells[0], 7),
+       "the same each time");
     ok(gt_plan_estimate(&p) > 16 * 250000000ll, "an estimate");
 }
 
@@ -86,7 +88,8 @@ static void test_cells(void)
 static const struct {
     const char *text, *want;
 } bad[] = {
-    {"[stress]\ntests = all\nduration = 1ms\ncolour = red\n", "p.ini:4: 'colour' is no key of [stress]: use tests"},
+    {"[stress]\ntests = all\nduration = 1ms\ncolour = red\n",
+     "p.ini:4: 'colour' is no key of [stress]: use tests"},
     {"[stress]\ntests = all\nduration = 1\n", "p.ini:3: duration: '1': the unit is missing"},
     {"[stress]\ntests = all\nduration = 1ms\n\n[stress b]\ntests = stop\nduration = 2ms\n",
      "p.ini:5: duplicate cell stress/stop, first in the section of line 1"},
@@ -94,14 +97,16 @@ static const struct {
     {"[stress]\ntests = stop, all\n", "p.ini:2: tests: 'stop' stands here twice"},
     {"[stress]\ntests = nope\n", "p.ini:2: tests: 'nope' is unknown"},
     {"[stress]\ntests = stop\ntests = storm\n", "p.ini:3: 'tests' was given in line 2 already"},
-    {"[stress]\ntests = stop\nduration = 1ms\n[stress]\ntests = storm\n", "p.ini:4: [stress] stands in line 1"},
+    {"[stress]\ntests = stop\nduration = 1ms\n[stress]\ntests = storm\n",
+     "p.ini:4: [stress] stands in line 1"},
     {"[stress]\ntests =\n", "p.ini:2: tests: its value is missing"},
     {"[stress]\ntests = stop,,storm\n", "p.ini:2: tests: an item of the list is empty"},
     {"[stress]\nduration = 1ms\n", "p.ini:1: [stress] needs tests"},
     {"[stress]\ntests = stop\n", "p.ini:1: [stress] needs duration"},
     {"[stress]\ntests = stop\nduration = 1ms\nruns = 0\n", "p.ini:4: runs: '0' is no number"},
     {"[stress]\ntests = stop\nduration = 1ms\nruns = -1\n", "p.ini:4: runs: '-1' is no number"},
-    {"[stress]\ntests = stop\nduration = 1ms\n  2ms\n", "p.ini:4: 'duration' was given in line 3 already"},
+    {"[stress]\ntests = stop\nduration = 1ms\n  2ms\n",
+     "p.ini:4: 'duration' was given in line 3 already"},
     {"[stress]\ntests = stop\nduration 1ms\n", "p.ini:3: neither [section] nor key = value"},
     {"[stress\ntests = stop\n", "p.ini:1: the ] of the section is missing"},
     {"tests = stop\n", "p.ini:1: 'tests' stands before the first [section]"},
@@ -124,8 +129,9 @@ static void test_bad(void)
     }
     snprintf(text, sizeof text, "[stress]\ntests = %0300d\n", 1);
     ok(read_plan(text) == -EINVAL && strstr(err, "p.ini:2: longer than"), "a long line");
-    snprintf(text, sizeof text, "[stress]\ntests=all\nduration=1ms\nruns=1000\nprocs=1,2,3,4,5,6,7,8,9\n"
-                                "bind=a,b,c,d,e,f,g,h\n");
+    snprintf(text, sizeof text,
+             "[stress]\ntests=all\nduration=1ms\nruns=1000\nprocs=1,2,3,4,5,6,7,8,9\n"
+             "bind=a,b,c,d,e,f,g,h\n");
     ok(read_plan(text) == -EINVAL && strstr(err, "p.ini:1: more than"), "too many cells");
     is_int(gt_plan_read(&p, "/nonexistent.ini", &names, err, sizeof err), -ENOENT, "no file");
     is_int(gt_plan_read(&p, "/", &names, err, sizeof err), -EISDIR, "a folder");
@@ -168,18 +174,23 @@ static void test_process(void)
     ok(strcmp(end.out, "out\n") == 0 && strcmp(end.err, "err\n") == 0, "what it says");
     is_int(sh("kill -SEGV $$", 60000000000ll, NULL), 0, "a program dies");
     ok(end.how == GT_PROCESS_SIGNALLED && end.code == SIGSEGV, "of a signal");
-    is_int(sh("trap '' TERM; while :; do sleep 0.05; done", 200000000, NULL), 0, "one that ignores TERM");
+    is_int(sh("trap '' TERM; while :; do sleep 0.05; done", 200000000, NULL), 0,
+           "one that ignores TERM");
     is_int(end.how, GT_PROCESS_TIMED_OUT, "is killed past its time");
-    ok(strstr(gt_process_describe(&end, what, sizeof what), "no end within") != NULL, "and it is said");
+    ok(strstr(gt_process_describe(&end, what, sizeof what), "no end within") != NULL,
+       "and it is said");
     is_int(sh("sleep 600 & echo $!", 60000000000ll, NULL), 0, "what a program leaves behind");
     ok(end.how == GT_PROCESS_EXITED && end.ns < 30000000000ll, "is not waited for");
     is_int(sh("exec sleep 600", 60000000000ll, &stop), 0, "asked to stop");
     is_int(end.how, GT_PROCESS_STOPPED, "it ends");
-    is_int(sh("head -c 300000 /dev/zero | tr '\\0' x; head -c 300000 /dev/zero | tr '\\0' y >&2; echo end >&2",
-              60000000000ll, NULL), 0, "much is said");
+    is_int(sh("head -c 300000 /dev/zero | tr '\\0' x; head -c 300000 /dev/zero | tr '\\0' y >&2; "
+              "echo end >&2",
+              60000000000ll, NULL),
+           0, "much is said");
     ok(end.out_n == 300000 && !end.out_cut, "all of the output is kept");
     size_t n = strlen(end.err);
-    ok(n > 1000 && n <= GT_PROCESS_ERR_MAX && strcmp(end.err + n - 5, "yend\n") == 0, "of the errors the end");
+    ok(n > 1000 && n <= GT_PROCESS_ERR_MAX && strcmp(end.err + n - 5, "yend\n") == 0,
+       "of the errors the end");
     gt_process_free(&end);
     is_int(gt_process_run(&x, &end), 0, "no such program");
     ok(end.how == GT_PROCESS_NOT_STARTED && end.code == ENOENT, "is said");
