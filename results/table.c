@@ -60,10 +60,11 @@ static const char *inconsistencies(char *buf, size_t size, const struct gt_summa
 
 static const char *cells(char *buf, size_t size, const struct gt_summary_row *row)
 {
-    if (row->cells == 0)
+    uint32_t ran = row->cells - row->by_verdict[GT_VERDICT_SKIPPED];
+    if (ran == 0)
         snprintf(buf, size, "-");
     else
-        snprintf(buf, size, "%u/%u", row->fine, row->cells);
+        snprintf(buf, size, "%u/%u", row->fine, ran);
     return buf;
 }
 
