@@ -25,7 +25,8 @@ struct gt_verb {
     uint32_t options;    /* GT_OPT_* it takes */
     int (*run)(const struct gt_verb *v, int argc, char **argv);
 };
-extern const struct gt_verb gt_verb_list, gt_verb_stress, gt_verb_bench, gt_verb_check, gt_verb_text;
+extern const struct gt_verb gt_verb_list, gt_verb_stress, gt_verb_bench, gt_verb_check, gt_verb_text,
+    gt_verb_run, gt_verb_plan;
 
 /* One line on standard error: "gauntlet VERB: ...". */
 __attribute__((format(printf, 2, 3))) void gt_say(const char *verb, const char *fmt, ...);

@@ -5,8 +5,9 @@
 #include "cli.h"
 #include "options.h"
 
-static const struct gt_verb *const verbs[] = {&gt_verb_list, &gt_verb_stress, &gt_verb_bench,
-                                            &gt_verb_check, &gt_verb_text};
+static const struct gt_verb *const verbs[] = {&gt_verb_list,  &gt_verb_run,  &gt_verb_stress,
+                                            &gt_verb_bench, &gt_verb_check, &gt_verb_text,
+                                            &gt_verb_plan};
 #define N_VERBS (sizeof verbs / sizeof verbs[0])
 
 static const struct gt_verb *find_verb(const char *name)

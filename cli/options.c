@@ -262,6 +262,7 @@ static int take_duration(const struct given *g)
 
 static int take_seed(const struct given *g)
 {
+    g->o->seed_given = true;
     if (gt_parse_number(g->value, 0, UINT64_MAX, &g->o->seed) == 0)
         return 0;
     return refuse(g, "not a seed: write a number of 64 bits, decimal or 0x hexadecimal");
@@ -309,6 +310,37 @@ static int take_million(const struct given *g)
 {
     g->o->million = true;
     return 0;
+}
+
+/* ---- runs of a plan ------------------------------------------------------ */
+static int take_resume(const struct given *g)
+{
+    g->o->resume = true;
+    return 0;
+}
+
+static int take_path(const struct given *g, const char **path, const char *what)
+{
+    if (*g->value == '\0')
+        return refuse(g, "write the path of %s", what);
+    *path = g->value;
+    return 0;
+}
+static int take_plan(const struct given *g)
+{
+    return take_path(g, &g->o->plan, "a plan");
+}
+static int take_lean_program(const struct given *g)
+{
+    return take_path(g, &g->o->lean_program, "gauntlet");
+}
+static int take_oracle_program(const struct given *g)
+{
+    return take_path(g, &g->o->oracle_program, "gauntlet-oracle");
+}
+static int take_faults_program(const struct given *g)
+{
+    return take_path(g, &g->o->faults_program, "gauntlet-oracle of the preset faults");
 }
 
 static int take_check_owner(const struct given *g)
@@ -528,6 +560,14 @@ static const struct option options[] = {
     {GT_OPT_ORACLE, "--oracle", "NAME[,NAME]", "order, truth, ownership, locks, liveness, "
      "conservation (all)", take_oracle},
     {GT_OPT_LEAN, "--lean", NULL, "names are of workloads, which run alone", take_lean},
+    {GT_OPT_PLAN, "--plan", "FILE", "the plan, an INI file (the default plan)", take_plan},
+    {GT_OPT_RESUME, "--resume", NULL, "go on with the run in --out, or the newest one", take_resume},
+    {GT_OPT_PROGRAMS, "--lean-program", "PATH", "gauntlet, for figures (beside this program)",
+     take_lean_program},
+    {GT_OPT_PROGRAMS, "--oracle-program", "PATH", "gauntlet-oracle (beside this program)",
+     take_oracle_program},
+    {GT_OPT_PROGRAMS, "--faults-program", "PATH",
+     "gauntlet-oracle with planted faults (../faults/)", take_faults_program},
     {GT_OPT_OUT, "--out", "DIR", "keep the result in a file there, too", take_out},
     {GT_OPT_TRACE, "--trace", "FILE", "keep the trace there", take_trace},
     {GT_OPT_GENERATION, "--generation", "TIME", "length of a generation: continuous, 1ms, 1s",

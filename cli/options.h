@@ -39,6 +39,9 @@ enum {
     GT_OPT_PERTURB = 1u << 24,
     GT_OPT_ORACLE = 1u << 25,
     GT_OPT_LEAN = 1u << 26,
+    GT_OPT_PLAN = 1u << 28,
+    GT_OPT_RESUME = 1u << 29,
+    GT_OPT_PROGRAMS = 1u << 30, /* where run's three programs are */
 };
 
 #define GT_LIST_MAX 16
@@ -58,6 +61,8 @@ struct gt_options {
     uint32_t repetitions; /* 0: not given */
     const char *out;      /* NULL: not given */
     const char *trace;    /* NULL: not given */
+    const char *plan;     /* NULL: not given */
+    const char *lean_program, *oracle_program, *faults_program; /* NULL: not given */
     int64_t generation_ns; /* 0 continuously, < 0: not given */
     uint32_t header;      /* 122, 123, 125, 126; 0: not given */
     uint32_t profile_hz;  /* 0: not given */
@@ -67,7 +72,7 @@ struct gt_options {
     uint32_t perturb;
     uint32_t oracles;     /* bits; 0: not given */
     bool lean;
-    bool bind_given, json, million, rules_go, check_owner;
+    bool bind_given, json, million, rules_go, check_owner, resume, seed_given;
     char **args; /* what is no option, in order; points into argv */
     int n_args;
 };

@@ -76,6 +76,8 @@ if(GT_FLAVOUR STREQUAL "release" AND CMAKE_OBJCOPY)
   target_link_libraries(gt_unhooked INTERFACE ${dir}/libgt_unhooked.a)
 endif()
 
+include(GauntletResults)
+
 function(gt_build_kind kind oracle faults)
   add_library(gt_rt_${kind} STATIC ${runtime_sources})
   target_compile_definitions(gt_rt_${kind} PUBLIC GT_ORACLE=${oracle} GT_FAULTS=${faults})
@@ -108,7 +110,7 @@ function(gt_build_kind kind oracle faults)
   target_include_directories(gt_cli_${kind} PUBLIC ${root}/cli ${root})
   target_compile_definitions(gt_cli_${kind} PUBLIC
     GT_VERSION="${PROJECT_VERSION}" GT_PRESET="${GT_PRESET}" GT_PROGRAM="${program}")
-  target_link_libraries(gt_cli_${kind} PUBLIC gt_stress_${kind})
+  target_link_libraries(gt_cli_${kind} PUBLIC gt_stress_${kind} gt_results)
   add_executable(${program} ${root}/cli/main.c)
   target_link_libraries(${program} PRIVATE gt_cli_${kind})
 endfunction()

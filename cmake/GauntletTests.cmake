@@ -106,7 +106,7 @@ function(gt_add_test_program name kind source workloads folder)
   if(workloads AND TARGET gt_stress_${kind})
     target_link_libraries(${name} PRIVATE gt_stress_${kind})
   endif()
-  target_link_libraries(${name} PRIVATE gt_tap gt_rt_${kind})
+  target_link_libraries(${name} PRIVATE gt_tap gt_rt_${kind} gt_results)
 endfunction()
 
 function(gt_add_unit_test name kind source workloads labels timeout serial)

@@ -36,8 +36,10 @@ quietly() {
   return 1
 }
 
-build_preset() {
-  local preset=$1
+build_preset() { # PRESET [TARGET...]: all of it, or those
+  local preset=$1 targets=()
+  shift
+  if [ $# -gt 0 ]; then targets=(--target "$@"); fi
   stage "$preset: configure" quietly "build/$preset/configure.log" cmake --preset "$preset" || return 1
-  stage "$preset: build" quietly "build/$preset/build.log" cmake --build "build/$preset" -j "$jobs" || return 1
+  stage "$preset: build" quietly "build/$preset/build.log" cmake --build "build/$preset" -j "$jobs" "${targets[@]}" || return 1
 }

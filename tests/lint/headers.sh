@@ -33,7 +33,7 @@ check() {
         fi
         ;;
     esac
-  done < <(list_files "$root" | grep -E '^(runtimes|workloads|trace)/.*\.h$')
+  done < <(list_files "$root" | grep -E '^(runtimes|workloads|trace|results)/.*\.h$')
   return $bad
 }
 

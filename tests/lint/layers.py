@@ -31,6 +31,7 @@ NAMES = (
     ("workloads/", STRICT),
     ("trace/", STRICT),
     ("cli/", LOOSE),
+    ("results/", LOOSE),
     ("stress/", LOOSE),
     ("tests/", LOOSE),
 )
@@ -45,6 +46,7 @@ ARROWS = (
     ("runtimes/tracers/", r"gauntlet/|trace/wire|tracers/SELF/|tracers/common/|OWN"),
     ("runtimes/skeleton/", r"gauntlet/"),
     ("trace/", r"trace/|OWN"),
+    ("results/", r"results/|gt_revision\.h$"),
     ("workloads/", r"gauntlet/|common/|workloads/|OWN|" + OWN_DEF),
 )
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
@@ -113,7 +115,7 @@ def main():
     root = sys.argv[1]
     allowed = read_allow(root)
     problems = []
-    for top in ("runtimes", "workloads", "trace", "cli", "stress", "tests"):
+    for top in ("runtimes", "workloads", "trace", "cli", "results", "stress", "tests"):
         for folder, _, files in sorted(os.walk(os.path.join(root, top))):
             for file in sorted(files):
                 if not file.endswith((".c", ".h", ".S", ".def")):

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "results/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "results/environment.h"
+#include "results/process.h"
+
+/* ---- run.json ------------------------------------------------------------ */
+static json_t *cell_names(const struct gt_plan *p)
+{
+    json_t *names = json_array();
+    for (uint32_t i = 0; i < p->n_cells; i++)
+        json_array_append_new(names, json_pack("{s:s, s:f}", "name", p->cells[i].name, "duration_s",
+                                               (double)p->cells[i].duration_ns / 1e9));
+    return names;
+}
+
+static json_t *make_head(const struct gt_run *r)
+{
+    char date[32];
+    const struct gt_programs *p = &r->programs;
+    return json_pack("{s:i, s:s, s:I, s:{s:s, s:s, s:f, s:o}, s:{s:s, s:s, s:s?}, s:o, s:[]}",
+                     "schema", 1, "date", gt_environment_date(date), "seed", (json_int_t)r->seed,
+                     "plan", "path", r->plan->path, "text", r->plan->text, "estimate_s",
+                     (double)gt_plan_estimate(r->plan) / 1e9, "cells", cell_names(r->plan),
+                     "programs", "lean", p->lean, "oracle", p->oracle, "faults", p->faults,
+                     "environment", gt_environment(), "resumed");
+}
+
+static int make_cells(struct gt_run *r)
+{
+    r->cells = calloc(r->plan->n_cells, sizeof(json_t *));
+    r->start = gt_process_clock();
+    return r->cells ? 0 : -ENOMEM;
+}
+
+int gt_run_begin(struct gt_run *r)
+{
+    r->head = make_head(r);
+    if (!r->head || make_cells(r) != 0)
+        return -ENOMEM;
+    return gt_folder_save_json(&r->folder, "run.json", r->head);
+}
+
+/* ---- going on ------------------------------------------------------------- */
+int gt_run_head(struct gt_run *r, char *err, size_t size)
+{
+    r->head = gt_folder_load(&r->folder, "run.json", err, size);
+    const json_t *text = json_object_get(json_object_get(r->head, "plan"), "text");
+    if (r->head && json_is_string(text) && json_is_integer(json_object_get(r->head, "seed")))
+        return 0;
+    if (!err[0])
+        snprintf(err, size, "%s/run.json is no head of a run", r->folder.path);
+    return -EBADMSG;
+}
+
+static int differs(char *err, size_t size, const char *what, const json_t *was, const json_t *is)
+{
+    const char *a = json_string_value(was), *b = json_string_value(is);
+    if (json_equal(was, is))
+        return 0;
+    snprintf(err, size, "the run that began has another %s (%s, now %s): begin a new one", what,
+             a ? a : "none", b ? b : "none");
+    return -EINVAL;
+}
+
+static int same_plan(const struct gt_run *r, char *err, size_t size)
+{
+    json_t *is = cell_names(r->plan);
+    const json_t *was = json_object_get(json_object_get(r->head, "plan"), "cells");
+    bool same = json_equal(was, is);
+    if (!same)
+        snprintf(err, size,
+                 "the run that began has another plan (%zu cells of %s, here %zu of %s): begin a "
+                 "new one",
+                 json_array_size(was),
+                 json_string_value(json_object_get(json_object_get(r->head, "plan"), "path")),
+                 json_array_size(is), r->plan->path);
+    json_decref(is);
+    return same ? 0 : -EINVAL;
+}
+
+/* The results of two machines or two programs are not one. */
+static int same_place(const struct gt_run *r, char *err, size_t size)
+{
+    json_t *now = gt_environment(), *was = json_object_get(r->head, "environment");
+    json_t *build = json_object_get(now, "build"), *was_build = json_object_get(was, "build");
+    int rc = differs(err, size, "host", json_object_get(was, "host"), json_object_get(now, "host"));
+    static const char *const parts[] = {"revision", "dirty_diff", "compiler", "flags", "preset"};
+    for (size_t i = 0; rc == 0 && i < sizeof parts / sizeof parts[0]; i++)
+        rc = differs(err, size, parts[i], json_object_get(was_build, parts[i]),
+                     json_object_get(build, parts[i]));
+    json_decref(now);
+    return rc;
+}
+
+static void load_cells(struct gt_run *r)
+{
+    char name[GT_FOLDER_NAME], err[512];
+    for (uint32_t i = 0; i < r->plan->n_cells; i++) {
+        json_t *c = gt_folder_load(&r->folder, gt_folder_cell_name(i, name), err, sizeof err);
+        if (c && !gt_verdict_is_open(gt_record_verdict(c)))
+            r->cells[i] = c;
+        else
+            json_decref(c);
+    }
+}
+
+int gt_run_resume(struct gt_run *r, char *err, size_t size)
+{
+    char date[32];
+    int rc = same_plan(r, err, size);
+    if (rc == 0)
+        rc = same_place(r, err, size);
+    if (rc == 0 && make_cells(r) != 0)
+        rc = -ENOMEM;
+    if (rc != 0)
+        return rc;
+    r->resumed = true;
+    load_cells(r);
+    json_array_append_new(json_object_get(r->head, "resumed"),
+                          json_string(gt_environment_date(date)));
+    return gt_folder_save_json(&r->folder, "run.json", r->head);
+}
+
+/* ---- the cells -------------------------------------------------------------- */
+/* What is left, by the estimates, and those corrected by how far they were off so far. */
+static void measure(const struct gt_run *r, struct gt_run_progress *p)
+{
+    double spent = 0, expected = 0, left = 0;
+    for (uint32_t i = 0; i < r->plan->n_cells; i++) {
+        double estimate = (double)gt_plan_cell_estimate(&r->plan->cells[i]);
+        if (!r->cells[i]) {
+            left += estimate;
+            continue;
+        }
+        p->done++;
+        spent += 1e9 * json_number_value(json_object_get(r->cells[i], "seconds"));
+        expected += estimate;
+    }
+    p->left_ns = (int64_t)(expected > 0 ? left * spent / expected : left);
+}
+
+static void tick(void *arg)
+{
+    struct gt_run *r = arg;
+    struct gt_run_progress p = {.total = r->plan->n_cells, .cell = r->plan->cells[r->now].name};
+    if (!r->progress)
+        return;
+    p.elapsed_ns = gt_process_clock() - r->start;
+    measure(r, &p);
+    r->progress(r->arg, &p);
+}
+
+static int keep(struct gt_run *r, uint32_t i, json_t *record)
+{
+    char name[GT_FOLDER_NAME], why[128];
+    int rc = gt_folder_save_json(&r->folder, gt_folder_cell_name(i, name), record);
+    if (rc != 0) {
+        snprintf(why, sizeof why, "its record cannot be kept: %s", strerror(-rc));
+        gt_record_spoil(record, why);
+    }
+    r->cells[i] = record;
+    return rc;
+}
+
+static int run_cell(struct gt_run *r, uint32_t i)
+{
+    struct gt_cell_job job = {.cell = &r->plan->cells[i],
+                              .programs = &r->programs,
+                              .folder = &r->folder,
+                              .environment = json_object_get(r->head, "environment"),
+                              .stop = r->stop,
+                              .tick = tick,
+                              .arg = r};
+    job.seed = gt_plan_cell_seed(job.cell, r->seed);
+    r->now = i;
+    tick(r);
+    json_t *record = gt_cell_record(&job);
+    return record ? keep(r, i, record) : -ENOMEM;
+}
+
+void gt_run_cells(struct gt_run *r)
+{
+    for (uint32_t i = 0; i < r->plan->n_cells && r->save_rc == 0; i++) {
+        if (r->stop && *r->stop)
+            return;
+        if (!r->cells[i])
+            r->save_rc = run_cell(r, i);
+    }
+}
+
+int gt_run_status(const struct gt_run *r)
+{
+    int status = r->save_rc || r->plan->n_cells == 0 ? 5 : 0;
+    for (uint32_t i = 0; i < r->plan->n_cells; i++)
+        status = gt_status_worse(
+            status, r->cells[i] ? gt_verdict_status(gt_record_verdict(r->cells[i])) : 5);
+    return status;
+}
+
+void gt_run_free(struct gt_run *r)
+{
+    for (uint32_t i = 0; r->cells && i < r->plan->n_cells; i++)
+        json_decref(r->cells[i]);
+    free(r->cells);
+    json_decref(r->head);
+    gt_folder_close(&r->folder);
+    *r = (struct gt_run){.folder.lock = -1};
+}
