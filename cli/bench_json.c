@@ -10,7 +10,7 @@
 #include "figures.h"
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
-#include "json.h"
+#include "harness/json.h"
 
 static void put_str(struct gt_json *j, const char *key, const char *v)
 {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "cli.h"
-#include "json.h"
+#include "harness/json.h"
 #include "trace/check.h"
 
 enum gt_check_verdict {

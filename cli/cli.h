@@ -36,6 +36,8 @@ extern volatile sig_atomic_t gt_stop_asked;
 
 /* Standard output could be written. false: says so. */
 bool gt_stdout_ok(const char *verb);
+/* Can files be put into DIR? Makes it. 0, or -errno after one line. */
+int gt_save_possible(const char *verb, const char *dir);
 /* Writes DIR/name as a whole or not at all; makes DIR. 0, or -errno after one line. */
 int gt_save(const char *verb, const char *dir, const char *name, const void *data, size_t n);
 
@@ -49,4 +51,6 @@ void gt_progress_start(struct gt_progress *p, int total);
 void gt_progress_step(struct gt_progress *p, const char *what); /* `what` begins */
 /* Of one long job; total 0: unknown. Shown now and then. */
 void gt_progress_bytes(struct gt_progress *p, uint64_t done, uint64_t total, const char *what);
+/* What the step that goes on has come to. */
+void gt_progress_beat(struct gt_progress *p, const char *what);
 void gt_progress_end(struct gt_progress *p);

@@ -8,7 +8,7 @@
 #include "gauntlet/fault.h"
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
-#include "json.h"
+#include "harness/json.h"
 #include "options.h"
 
 struct flag {

@@ -9,8 +9,11 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "gauntlet/fault.h"
+#include "gauntlet/perturb.h"
 #include "gauntlet/plugin.h"
 #include "gauntlet/tracer.h"
+#include "harness/result.h"
 
 /* One option being taken. */
 struct given {
@@ -285,6 +288,61 @@ static int take_check_owner(const struct given *g)
     return 0;
 }
 
+/* ---- stress tests -------------------------------------------------------- */
+static bool is_fault(const char *name)
+{
+    const struct gt_fault_info *f;
+    for (size_t i = 0; (f = gt_fault_info(i)) != NULL; i++)
+        if (strcmp(f->name, name) == 0)
+            return true;
+    return strcmp(name, "all") == 0;
+}
+
+static int take_fault(const struct given *g)
+{
+    const struct gt_fault_info *f;
+    char names[2048] = "";
+    size_t at = 0;
+    g->o->fault = g->value;
+    if (is_fault(g->value))
+        return 0;
+    for (size_t i = 0; (f = gt_fault_info(i)) != NULL && at < sizeof names; i++)
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s, ", f->name);
+    return refuse(g, "no such fault: use %sor all", names);
+}
+
+static int take_runs(const struct given *g)
+{
+    uint64_t v;
+    if (gt_parse_number(g->value, 1, 1000, &v) != 0)
+        return refuse(g, "not a number of runs: write 1 to 1000");
+    g->o->runs = (uint32_t)v;
+    return 0;
+}
+
+static int take_perturb(const struct given *g)
+{
+    int level = gt_perturb_parse(g->value);
+    if (level < 0)
+        return refuse(g, "no such level: use off, low, medium or high");
+    g->o->perturb = (uint32_t)level;
+    return 0;
+}
+
+static int take_oracle(const struct given *g)
+{
+    char why[200];
+    if (gt_oracles_parse(g->value, &g->o->oracles, why, sizeof why) == 0)
+        return 0;
+    return refuse(g, "%s", why);
+}
+
+static int take_lean(const struct given *g)
+{
+    g->o->lean = true;
+    return 0;
+}
+
 /* ---- the collector ------------------------------------------------------ */
 static int take_gc_percent(const struct given *g)
 {
@@ -434,6 +492,13 @@ static const struct option options[] = {
     {GT_OPT_GC, "--gc-period", "TIME", "a cycle at least so often, or never (2m)", take_gc_period},
     {GT_OPT_GC, "--gc-poison", NULL, "freed objects are filled, so that a use is caught",
      take_gc_poison},
+    {GT_OPT_FAULT, "--fault", "NAME", "a planted fault (preset faults), or all of them", take_fault},
+    {GT_OPT_FAULT, "--runs", "N", "so many runs of each fault (1)", take_runs},
+    {GT_OPT_PERTURB, "--perturb", "LEVEL", "delays at labelled points: off, low, medium, high (off)",
+     take_perturb},
+    {GT_OPT_ORACLE, "--oracle", "NAME[,NAME]", "order, truth, ownership, locks, liveness, "
+     "conservation (all)", take_oracle},
+    {GT_OPT_LEAN, "--lean", NULL, "names are of workloads, which run alone", take_lean},
     {GT_OPT_OUT, "--out", "DIR", "keep the result in a file there, too", take_out},
     {GT_OPT_TRACE, "--trace", "FILE", "keep the trace there", take_trace},
     {GT_OPT_GENERATION, "--generation", "TIME", "length of a generation: continuous, 1ms, 1s",

@@ -35,6 +35,10 @@ enum {
     GT_OPT_CHECK_OWNER = 1u << 20,
     GT_OPT_PROFILE = 1u << 21,
     GT_OPT_GC = 1u << 22, /* the collector's four */
+    GT_OPT_FAULT = 1u << 23, /* --fault and --runs */
+    GT_OPT_PERTURB = 1u << 24,
+    GT_OPT_ORACLE = 1u << 25,
+    GT_OPT_LEAN = 1u << 26,
 };
 
 #define GT_LIST_MAX 16
@@ -58,6 +62,11 @@ struct gt_options {
     uint32_t header;      /* 122, 123, 125, 126; 0: not given */
     uint32_t profile_hz;  /* 0: not given */
     uint64_t max_report;  /* UINT64_MAX: not given */
+    const char *fault;    /* a name, or "all"; NULL: not given */
+    uint32_t runs;        /* of each fault; 0: not given */
+    uint32_t perturb;
+    uint32_t oracles;     /* bits; 0: not given */
+    bool lean;
     bool bind_given, json, million, rules_go, check_owner;
     char **args; /* what is no option, in order; points into argv */
     int n_args;

@@ -9,7 +9,7 @@
 
 #include "cli.h"
 #include "common/child.h"
-#include "outfile.h"
+#include "harness/outfile.h"
 
 enum gt_exit gt_exit_worse(enum gt_exit a, enum gt_exit b)
 {
@@ -79,6 +79,27 @@ int gt_save(const char *verb, const char *dir, const char *name, const void *dat
     return rc;
 }
 
+int gt_save_possible(const char *verb, const char *dir)
+{
+    struct gt_outfile f;
+    char *path = NULL;
+    int rc = mkdir(dir, 0777) == 0 || errno == EEXIST ? 0 : -errno;
+    if (rc == 0 && asprintf(&path, "%s/.writable", dir) < 0) {
+        path = NULL;
+        rc = -ENOMEM;
+    }
+    if (rc == 0)
+        rc = gt_outfile_open(&f, path);
+    if (rc == 0) {
+        rc = gt_outfile_write(&f, "?", 1);
+        gt_outfile_abandon(&f);
+    }
+    if (rc != 0)
+        gt_say(verb, "--out=%s cannot be written: %s", dir, strerror(-rc));
+    free(path);
+    return rc;
+}
+
 /* ---- progress ---------------------------------------------------------- */
 void gt_progress_start(struct gt_progress *p, int total)
 {
@@ -102,6 +123,15 @@ void gt_progress_step(struct gt_progress *p, const char *what)
         fflush(stderr);
     }
     p->done++;
+}
+
+void gt_progress_beat(struct gt_progress *p, const char *what)
+{
+    if (!p->shown)
+        return;
+    fprintf(stderr, "\r\033[K%d of %d, %.0f s: %.60s", p->done, p->total,
+            (double)(gt_child_clock() - p->start) / 1e9, what);
+    fflush(stderr);
 }
 
 void gt_progress_bytes(struct gt_progress *p, uint64_t done, uint64_t total, const char *what)

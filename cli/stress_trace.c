@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #include "gauntlet/tracer.h"
-#include "trace_file.h"
+#include "harness/tap.h"
+#include "harness/trace_file.h"
 
 /* ---- what is asked for ------------------------------------------------- */
 static bool asks_for_trace(const struct gt_options *o)
@@ -70,6 +71,14 @@ static void number_path(char *out, size_t size, const char *path, uint32_t numbe
     snprintf(out, size, "%.*s-%u%s", (int)n, path, number, path + n);
 }
 
+void gt_traced_path(char *out, size_t size, const char *path, bool only, uint32_t number)
+{
+    if (only || is_special(path))
+        snprintf(out, size, "%s", path);
+    else
+        number_path(out, size, path, number);
+}
+
 static void place(struct gt_traced_cell *t, const struct gt_options *o, bool only, uint32_t number)
 {
     const char *temp = getenv("TMPDIR");
@@ -79,10 +88,8 @@ static void place(struct gt_traced_cell *t, const struct gt_options *o, bool onl
         snprintf(t->path, sizeof t->path, "%s/cell-%u.trace", o->out, number);
     else if (!o->trace)
         memcpy(t->path, t->spare, sizeof t->path);
-    else if (only || is_special(o->trace))
-        snprintf(t->path, sizeof t->path, "%s", o->trace);
     else
-        number_path(t->path, sizeof t->path, o->trace, number);
+        gt_traced_path(t->path, sizeof t->path, o->trace, only, number);
 }
 
 void gt_traced_cell_place(struct gt_traced_cell *t, const struct gt_options *o,
@@ -184,18 +191,6 @@ void gt_traced_cell_run(const struct gt_traced_cell *t, struct gt_workload_cell 
 }
 
 /* ---- TAP --------------------------------------------------------------- */
-/* A YAML string in double quotes. */
-void gt_tap_quoted(FILE *tap, const char *key, const char *s)
-{
-    fprintf(tap, "  %s: \"", key);
-    for (; *s; s++)
-        if (*s == '"' || *s == '\\')
-            fprintf(tap, "\\%c", *s);
-        else
-            fputc(*s < ' ' ? ' ' : *s, tap);
-    fprintf(tap, "\"\n");
-}
-
 void gt_trace_report_print(FILE *tap, const struct gt_traced_cell *t,
                            const struct gt_trace_report *r)
 {

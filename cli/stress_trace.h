@@ -6,7 +6,7 @@
 
 #include "cli.h"
 #include "common/cell.h"
-#include "judge.h"
+#include "harness/judge.h"
 #include "options.h"
 
 /* One cell's trace. */
@@ -34,6 +34,8 @@ struct gt_trace_report {
 const struct gt_tracer_ops *gt_traced_default(const struct gt_options *o);
 /* -EINVAL and a line: a trace is asked for of a tracer that writes none. */
 int gt_traced_refuse(const struct gt_options *o, char *err, size_t size);
+/* Where cell `number` puts its trace when `path` was asked for: FILE-3, of one cell FILE. */
+void gt_traced_path(char *out, size_t size, const char *path, bool only, uint32_t number);
 void gt_traced_cell_place(struct gt_traced_cell *t, const struct gt_options *o,
                           const struct gt_tracer_ops *tracer, uint32_t n_cells, uint32_t number);
 /* Runs the cell, traced if its tracer can be; r sums over calls. SIGPIPE is ignored. */
@@ -41,5 +43,3 @@ void gt_traced_cell_run(const struct gt_traced_cell *t, struct gt_workload_cell 
                         struct gt_cell_outcome *o, struct gt_trace_report *r);
 void gt_trace_report_print(FILE *tap, const struct gt_traced_cell *t,
                            const struct gt_trace_report *r);
-/* A line of YAML: the string in double quotes. */
-void gt_tap_quoted(FILE *tap, const char *key, const char *s);

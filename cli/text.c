@@ -11,7 +11,7 @@
 #include "cli.h"
 #include "infile.h"
 #include "options.h"
-#include "outfile.h"
+#include "harness/outfile.h"
 
 /* ---- in ---------------------------------------------------------------- */
 struct input {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# `cmake --install build/release --prefix DIR`: the two programs, the SDK headers, its pkg-config file, the skeletons.
+# `cmake --install build/release --prefix DIR`: the two programs, those of the stress tests, the SDK headers, its pkg-config file, the skeletons.
 
 install(DIRECTORY runtimes/include/gauntlet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gauntlet-sdk
         FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
@@ -13,4 +13,7 @@ install(FILES ${CMAKE_BINARY_DIR}/gauntlet-sdk.pc DESTINATION lib/pkgconfig)
 
 if(TARGET gauntlet)
   install(TARGETS gauntlet gauntlet-oracle RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+if(stress_programs) # a folder of their own: prove takes a folder
+  install(TARGETS ${stress_programs} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/gauntlet/stress)
 endif()

@@ -28,7 +28,19 @@ gt_def_sources(workload_sources ${root}/workloads/workloads.def GT_WORKLOAD ${ro
 file(GLOB workload_common CONFIGURE_DEPENDS ${root}/workloads/common/*.c ${root}/workloads/benchmark/*.c)
 list(APPEND workload_sources ${workload_common})
 
+gt_read_def(stress_tests ${root}/stress/stress.def GT_STRESS)
+gt_def_sources(stress_sources ${root}/stress/stress.def GT_STRESS ${root}/stress)
+file(GLOB stress_common CONFIGURE_DEPENDS ${root}/stress/harness/*.c ${root}/stress/common/*.c)
+list(APPEND stress_sources ${stress_common})
+foreach(part truth windows)
+  if(NOT EXISTS ${root}/stress/harness/${part}.c)
+    list(APPEND stress_sources ${root}/stress/harness/absent/${part}.c)
+  endif()
+endforeach()
+
+# cli/main.c is the program, cli/stress_main.c that of one stress test.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${root}/cli/*.c)
+list(FILTER cli_sources EXCLUDE REGEX "/(main|stress_main)\\.c$")
 file(GLOB trace_sources CONFIGURE_DEPENDS ${root}/trace/*.c)
 
 if(trace_sources)
@@ -84,26 +96,39 @@ function(gt_build_kind kind oracle faults)
     target_link_libraries(gt_workloads_${kind} PUBLIC gt_rt_${kind})
   endif()
 
-  if(cli_sources)
-    set(program gauntlet)
-    if(oracle)
-      set(program gauntlet-oracle)
-    endif()
-    add_executable(${program} ${cli_sources})
-    target_include_directories(${program} PRIVATE ${root}/cli ${root})
-    target_compile_definitions(${program} PRIVATE
-      GT_VERSION="${PROJECT_VERSION}" GT_PRESET="${GT_PRESET}" GT_PROGRAM="${program}")
-    if(workload_sources)
-      target_link_libraries(${program} PRIVATE gt_workloads_${kind})
-    endif()
-    target_link_libraries(${program} PRIVATE gt_rt_${kind})
+  add_library(gt_stress_${kind} STATIC ${stress_sources})
+  target_include_directories(gt_stress_${kind} PUBLIC ${root}/stress)
+  target_link_libraries(gt_stress_${kind} PUBLIC gt_workloads_${kind} gt_rt_${kind})
+
+  set(program gauntlet)
+  if(oracle)
+    set(program gauntlet-oracle)
   endif()
+  add_library(gt_cli_${kind} STATIC ${cli_sources})
+  target_include_directories(gt_cli_${kind} PUBLIC ${root}/cli ${root})
+  target_compile_definitions(gt_cli_${kind} PUBLIC
+    GT_VERSION="${PROJECT_VERSION}" GT_PRESET="${GT_PRESET}" GT_PROGRAM="${program}")
+  target_link_libraries(gt_cli_${kind} PUBLIC gt_stress_${kind})
+  add_executable(${program} ${root}/cli/main.c)
+  target_link_libraries(${program} PRIVATE gt_cli_${kind})
 endfunction()
 
 if(runtime_sources)
   gt_build_kind(lean 0 0)
   gt_build_kind(oracle 1 ${gt_faults})
 endif()
+
+# One program for each stress test: build/<preset>/stress/NAME.
+set(stress_programs "")
+foreach(symbol IN LISTS stress_tests)
+  string(REPLACE "_" "-" name ${symbol})
+  add_executable(stress_${symbol} ${root}/cli/stress_main.c)
+  target_compile_definitions(stress_${symbol} PRIVATE GT_STRESS_SYMBOL=gt_stress_${symbol})
+  target_link_libraries(stress_${symbol} PRIVATE gt_cli_oracle)
+  set_target_properties(stress_${symbol} PROPERTIES
+    OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/stress)
+  list(APPEND stress_programs stress_${symbol})
+endforeach()
 
 # Programs that scripts/ call for figures: build/<preset>/figures/NAME.
 file(GLOB figure_sources CONFIGURE_DEPENDS ${root}/workloads/figures/*.c)

@@ -32,6 +32,8 @@ enum { /* flags */
     GT_STRESS_TRACES = 1u << 0,
     /* run() changes the number of Ps: it is given back by the harness. */
     GT_STRESS_PROCS = 1u << 1,
+    /* Its traces hold samples of CPU time, where the tracer can. */
+    GT_STRESS_PROFILE = 1u << 2,
 };
 
 struct gt_stress_params {

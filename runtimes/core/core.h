@@ -412,6 +412,7 @@ struct gt_runtime {
     struct gt_g *main_g;
 
     gt_a64 violations;
+    gt_a64 violations_by[GT_VIOLATIONS];
     gt_a64 unowned_stacks; /* of them */
     struct {
         gt_a64 stacks_shrunk, stack_bytes_freed;
@@ -425,6 +426,7 @@ struct gt_runtime {
     struct gt_journal journal_left; /* of Ms that left. Guarded by: sched_lock */
     gt_a32 journal_on;
     gt_a32 journal_round;
+    gt_a32 journal_epoch; /* odd: a trace is on, or is about to be, or has just been */
     gt_a32 journal_marks; /* written by: who stores a generation, one at a time */
     uint64_t journal_cap; /* entries per M and round */
     struct gt_perturb perturb;
@@ -710,16 +712,29 @@ GT_NORETURN void gt_throw(struct gt_runtime *rt, const char *fmt, ...) GT_PRINTF
 #if GT_ORACLE
 void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t word, uint64_t tok,
                     unsigned from, unsigned to, unsigned reason);
+void gt_journal_told(struct gt_m *m, gt_tok tok, enum gt_jtold what, uint64_t id,
+                     uint64_t version);
 void gt_journal_leave(struct gt_m *m);
+/* Tracing is switched on (world stopped), or off: the epoch of entries. */
+void gt_journal_epoch(struct gt_runtime *rt, bool on);
 #else
 static inline void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t word,
                                   uint64_t tok, unsigned from, unsigned to, unsigned reason)
 {
     (void)m, (void)kind, (void)id, (void)word, (void)tok, (void)from, (void)to, (void)reason;
 }
+static inline void gt_journal_told(struct gt_m *m, gt_tok tok, enum gt_jtold what, uint64_t id,
+                                   uint64_t version)
+{
+    (void)m, (void)tok, (void)what, (void)id, (void)version;
+}
 static inline void gt_journal_leave(struct gt_m *m)
 {
     (void)m;
+}
+static inline void gt_journal_epoch(struct gt_runtime *rt, bool on)
+{
+    (void)rt, (void)on;
 }
 #endif
 
@@ -832,3 +847,6 @@ static inline uint64_t gt_rand(uint64_t *s)
     *s = x;
     return x * 0x2545f4914f6cdd1dull;
 }
+#if GT_ORACLE
+#include "core/told.h"
+#endif

@@ -17,6 +17,11 @@
  */
 #pragma once
 #include "core/core.h"
+#if GT_ORACLE
+#define GT_EMIT_TOLD(m_, tok_, op, ...) gt_told_##op(m_, tok_, ##__VA_ARGS__)
+#else
+#define GT_EMIT_TOLD(m_, tok_, op, ...) ((void)0)
+#endif
 
 /* 1: no hooks at all, for the benchmark that prices them and nothing else. */
 #ifndef GT_NO_HOOKS
@@ -136,6 +141,7 @@ static inline void gt_no_p_changed(struct gt_m *m)
             const struct gt_tracer_ops *gt_ops_ = (m_)->rt->tracer;                                \
             if (gt_ops_->op)                                                                       \
                 gt_ops_->op((m_)->rt->tracer_state, &(m_)->t, tok_, ##__VA_ARGS__);                \
+            GT_EMIT_TOLD(m_, tok_, op, ##__VA_ARGS__);                                             \
             if (GT_ORACLE)                                                                         \
                 gt_bump(&(m_)->t.events, 1u);                                                      \
         }                                                                                          \

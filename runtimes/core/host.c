@@ -114,6 +114,7 @@ static void set_enabled(const struct gt_tracer_host *h, bool on)
 {
     if (on && gt_load_relaxed(&h->rt->stopping) == 0)
         gt_violation(h->rt, GT_V_SECTION, "tracing enabled while the world runs");
+    gt_journal_epoch(h->rt, on);
     uint32_t hint = h->rt->core_sections ? GT_TRACE_INLINE : GT_TRACE_ASK;
     gt_store_release(&h->rt->trace_on, on ? hint : (uint32_t)GT_TRACE_OFF); /* pair: trace-on */
 }

@@ -43,39 +43,58 @@ static struct gt_jblock *block_for(struct gt_m *m)
     return b;
 }
 
+/* Where and when: the same for every entry. */
+static void add(struct gt_m *m, struct gt_jentry e)
+{
+    struct gt_runtime *rt = m->rt;
+    gt_spin_lock(&m->journal_lock);
+    struct gt_jblock *b = block_for(m);
+    if (b) {
+        e.ordinal = gt_load_relaxed(&m->t.events);
+        e.m = (uint32_t)m->t.serial;
+        e.tid = m->t.tid;
+        e.p = m->t.p ? m->t.p->id : -1;
+        e.round = gt_load_relaxed(&rt->journal_round);
+        e.epoch = gt_load_relaxed(&rt->journal_epoch);
+        e.marks = gt_load_relaxed(&rt->journal_marks);
+        e.seq = (uint32_t)m->journal.total++;
+        b->e[b->n++] = e;
+    } else {
+        m->journal.lost++;
+    }
+    gt_spin_unlock(&m->journal_lock);
+}
+
 void gt_journal_add(struct gt_m *m, enum gt_jkind kind, uint64_t id, uint64_t word, uint64_t tok,
                     unsigned from, unsigned to, unsigned reason)
 {
-    struct gt_runtime *rt = m->rt;
     if (kind == GT_J_G || kind == GT_J_P)
         gt_bump(&m->transitions, 1u);
-    if (gt_load_relaxed(&rt->journal_on) == 0)
-        return;
-    reason = gt_jnote_reason(m, kind, word, tok, from, to, reason);
-    gt_spin_lock(&m->journal_lock);
-    struct gt_jblock *b = block_for(m);
-    if (!b) {
-        m->journal.lost++;
-        gt_spin_unlock(&m->journal_lock);
-        return;
-    }
-    struct gt_jentry *e = &b->e[b->n++];
-    *e = (struct gt_jentry){
-        .id = id,
-        .version = gt_status_version(word),
-        .tok = tok,
-        .ordinal = gt_load_relaxed(&m->t.events),
-        .m = (uint32_t)m->t.serial,
-        .p = m->t.p ? m->t.p->id : -1,
-        .kind = (uint8_t)kind,
-        .from = (uint8_t)from,
-        .to = (uint8_t)to,
-        .reason = (uint8_t)reason,
-        .round = gt_load_relaxed(&rt->journal_round),
-        .seq = (uint32_t)m->journal.total++,
-        .marks = gt_load_relaxed(&rt->journal_marks),
-    };
-    gt_spin_unlock(&m->journal_lock);
+    if (gt_load_relaxed(&m->rt->journal_on) != 0)
+        add(m, (struct gt_jentry){.id = id,
+                                  .version = gt_status_version(word),
+                                  .tok = tok,
+                                  .kind = (uint8_t)kind,
+                                  .from = (uint8_t)from,
+                                  .to = (uint8_t)to,
+                                  .reason = (uint8_t)gt_jnote_reason(m, kind, word, tok,
+                                                                    from, to, reason)});
+}
+
+void gt_journal_told(struct gt_m *m, gt_tok tok, enum gt_jtold what, uint64_t id, uint64_t version)
+{
+    if (gt_load_relaxed(&m->rt->journal_on) != 0)
+        add(m, (struct gt_jentry){.id = id,
+                                  .version = version,
+                                  .tok = tok.v,
+                                  .kind = GT_J_TOLD,
+                                  .from = (uint8_t)what});
+}
+
+void gt_journal_epoch(struct gt_runtime *rt, bool on)
+{
+    uint32_t e = gt_load_relaxed(&rt->journal_epoch) + 1;
+    gt_store_relaxed(&rt->journal_epoch, on ? e | 1u : e & ~1u);
 }
 
 static void drop(struct gt_journal *j)
@@ -120,23 +139,34 @@ void gt_journal_enable(struct gt_runtime *rt, uint64_t entries_per_m)
     gt_store_relaxed(&rt->journal_on, entries_per_m > 0 ? 1u : 0u); 
 }
 
-static uint64_t walk(struct gt_jblock *b, gt_journal_fn fn, void *arg)
+/* The tracer's token as GT_JTOK_*. */
+static uint64_t token_of(struct gt_runtime *rt, uint64_t tok)
+{
+    if (tok <= GT_TOK_NONE_V || !rt->tracer->generation)
+        return tok;
+    return GT_JTOK_NONE + rt->tracer->generation(rt->tracer_state, (gt_tok){tok});
+}
+
+static uint64_t walk(struct gt_runtime *rt, struct gt_jblock *b, gt_journal_fn fn, void *arg)
 {
     uint64_t n = 0;
     for (; b; b = b->next)
-        for (uint32_t i = 0; i < b->n; i++, n++)
-            fn(&b->e[i], arg);
+        for (uint32_t i = 0; i < b->n; i++, n++) {
+            struct gt_jentry e = b->e[i];
+            e.tok = token_of(rt, e.tok);
+            fn(&e, arg);
+        }
     return n;
 }
 
 uint64_t gt_journal_each(struct gt_runtime *rt, gt_journal_fn fn, void *arg, uint64_t *lost)
 {
     gt_lock(&rt->sched_lock);
-    uint64_t n = walk(rt->journal_left.head, fn, arg);
+    uint64_t n = walk(rt, rt->journal_left.head, fn, arg);
     *lost = rt->journal_left.lost;
     for (struct gt_m *m = rt->all_ms; m; m = m->all_next) {
         gt_spin_lock(&m->journal_lock);
-        n += walk(m->journal.head, fn, arg);
+        n += walk(rt, m->journal.head, fn, arg);
         *lost += m->journal.lost;
         gt_spin_unlock(&m->journal_lock);
     }

@@ -228,6 +228,11 @@ GT_NOINLINE void gt_perturb_pass(struct gt_m *m, enum gt_perturb_point p)
     }
     gt_bump(&pm->draws, 1u);
     gt_bump(&pm->passed[p], 1u);
+    if (gt_unlikely(d->scene != NULL)) {
+        d->scene(m, p);
+        m->locks--;
+        return;
+    }
     struct gt_perturb_draw draw = gt_perturb_take(&pm->stream, d->level, d->hot[p]);
     if (gt_unlikely(draw.what != GT_PERTURB_NOTHING)) {
         int saved = errno;

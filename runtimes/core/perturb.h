@@ -27,6 +27,7 @@ struct gt_perturb { /* of a runtime. Written with nothing running, but for the a
     uint64_t seed; /* of the round */
     int64_t began; /* when the runtime was made */
     bool hot[GT_PERTURB_POINTS];
+    void (*scene)(struct gt_m *m, enum gt_perturb_point p); /* for tests: done in place of a delay */
     gt_a64 victim;              /* serial of the M that starves, 0 none */
     gt_a64 starved_ns, starved, starved_most; /* written by the victim */
 };

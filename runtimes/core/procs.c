@@ -79,6 +79,9 @@ static void move_to_p0(struct gt_m *m)
     struct gt_runtime *rt = m->rt;
     struct gt_p *own = gt_m_p(m), *p0 = gt_load_relaxed(&rt->allp[0]);
     gt_tok tok = gt_trace_acquire(m);
+    if (gt_tok_on(tok))
+        gt_journal_told(m, tok, GT_TOLD_MOVE, (uint64_t)p0->t.id,
+                        gt_status_version(gt_load_relaxed(&p0->t.status)));
     GT_EMIT(m, tok, go_stop, GT_STOP_PROCS);
     GT_EMIT(m, tok, proc_stop, &own->t);
     m->t.p = NULL;

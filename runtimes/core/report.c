@@ -216,19 +216,30 @@ void gt_throw(struct gt_runtime *rt, const char *fmt, ...)
 
 #define VIOLATION_LINES 20
 
-static bool count_and_say(struct gt_runtime *rt, enum gt_violation_class c, const char *fmt,
-                          va_list ap)
+_Static_assert((int)GT_V_COUNT == (int)GT_VIOLATIONS && (int)GT_V_LOCK == (int)GT_VIOLATION_LOCK &&
+                   (int)GT_V_STACK == (int)GT_VIOLATION_STACK &&
+                   (int)GT_V_HEAP == (int)GT_VIOLATION_HEAP,
+               "the public list is the same");
+
+const char *gt_violation_name(uint32_t kind)
 {
     static const char *const names[GT_V_COUNT] = {
         [GT_V_LOCK] = "lock",       [GT_V_STACK] = "unowned-stack", [GT_V_STATUS] = "status",
         [GT_V_SECTION] = "section", [GT_V_JOURNAL] = "journal",     [GT_V_TRACE] = "tracing",
         [GT_V_HEAP] = "heap",
     };
+    return kind < GT_V_COUNT ? names[kind] : "?";
+}
+
+static bool count_and_say(struct gt_runtime *rt, enum gt_violation_class c, const char *fmt,
+                          va_list ap)
+{
     char prefix[64];
     uint64_t n = gt_add_relaxed(&rt->violations, 1u);
+    gt_add_relaxed(&rt->violations_by[c], 1u);
     if (c == GT_V_STACK)
         gt_add_relaxed(&rt->unowned_stacks, 1u);
-    snprintf(prefix, sizeof prefix, "gauntlet: violation (%s): ", names[c]);
+    snprintf(prefix, sizeof prefix, "gauntlet: violation (%s): ", gt_violation_name(c));
     if (n < VIOLATION_LINES)
         vline(2, prefix, fmt, ap);
     return n < VIOLATION_LINES;

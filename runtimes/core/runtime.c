@@ -498,6 +498,7 @@ static void reset_after_run(struct gt_runtime *rt)
     for (size_t i = 0; i < sizeof rt->alarm / sizeof *rt->alarm; i++)
         gt_store_relaxed(&rt->alarm[i].at, 0);
     gt_profile_stop(rt);
+    gt_journal_epoch(rt, false);
     gt_store_relaxed(&rt->trace_on, 0u);
     if (rt->tracer->run_ended) /* also when the trace is off: a G may have been in start or stop */
         rt->tracer->run_ended(rt->tracer_state);
@@ -638,6 +639,10 @@ void gt_runtime_stats(struct gt_runtime *rt, struct gt_runtime_stats *s)
     s->callbacks = gt_load_relaxed(&rt->count.callbacks);
     s->violations = gt_load_relaxed(&rt->violations);
     s->unowned_stacks = gt_load_relaxed(&rt->unowned_stacks);
+    for (int i = 0; i < GT_VIOLATIONS; i++)
+        s->violations_by[i] = gt_load_relaxed(&rt->violations_by[i]);
+    if (rt->tracer->books)
+        rt->tracer->books(rt->tracer_state, &s->books);
     s->stop_ns_last = gt_load_relaxed(&rt->stop_ns_last);
     s->stop_ns_max = gt_load_relaxed(&rt->stop_ns_max);
     s->transitions = transitions_of(rt);

@@ -147,6 +147,7 @@ static void stop_with_sema(struct gt_m *m, enum gt_world_kind kind)
     gt_p_set(m, own, gt_tok_none(), GT_P_STOPPED);
     rt->stop_wait--;
     steal_syscalling(m, own);
+    GT_PERTURB(m, stop_swept);
     stop_idle(m);
     bool wait = rt->stop_wait > 0;
     gt_unlock(&rt->sched_lock);

@@ -54,8 +54,9 @@ struct locked {
     struct gt_tpool_sink {
         struct gt_trace_sink sink;
         bool there;
-        uint64_t written, lost;
     } out;
+    struct gt_tflow flow;
+    struct gt_tbooks books;
 
     struct gt_spin lock __attribute__((aligned(64)));
     /* Guarded by: lock */
@@ -105,6 +106,7 @@ static void hand_over(struct locked *t)
     if (!t->buf)
         return;
     close_batch(t);
+    t->flow.queued += t->buf->pos;
     gt_tqueue_push(&t->full, t->buf);
     t->buf = NULL;
 }
@@ -238,6 +240,12 @@ static gt_tok locked_acquire(void *tv, struct gt_mach *m)
     return (gt_tok){gt_section_enter(&m_of(m)->sec, &t->generation, t->asym)};
 }
 
+static uint64_t locked_generation(void *tv, gt_tok tok)
+{
+    (void)tv;
+    return gt_gen_number(tok.v);
+}
+
 static void locked_release(void *tv, struct gt_mach *m, gt_tok tok)
 {
     (void)tv;
@@ -253,6 +261,9 @@ static bool reader_wanted(void *tv)
 
 static void write_out(struct locked *t, const uint8_t *data, uint64_t n)
 {
+    t->flow.made += n;
+    if (!t->out.there)
+        t->flow.written += n;
     while (n > 0 && t->out.there && gt_load_relaxed(&t->error) == 0) {
         t->host->syscall_enter();
         int64_t rc = t->out.sink.write(t->out.sink.arg, data, n);
@@ -261,12 +272,12 @@ static void write_out(struct locked *t, const uint8_t *data, uint64_t n)
             fail(t, rc < 0 ? (int)-rc : EIO);
             break;
         }
-        t->out.written += (uint64_t)rc;
+        t->flow.written += (uint64_t)rc;
         data += rc;
         n -= (uint64_t)rc;
     }
     if (gt_load_relaxed(&t->error) != 0)
-        t->out.lost += n;
+        t->flow.lost += n;
 }
 
 static void end_of_trace(struct locked *t)
@@ -275,7 +286,7 @@ static void end_of_trace(struct locked *t)
     if (t->header >= 126)
         write_out(t, mark, 1);
     if (gt_load_relaxed(&t->error) == 0 && t->out.there && t->out.sink.complete)
-        t->out.sink.complete(t->out.sink.arg, t->out.written);
+        t->out.sink.complete(t->out.sink.arg, t->flow.written);
 }
 
 static void reader(void *tv)
@@ -292,6 +303,7 @@ static void reader(void *tv)
         gt_spin_unlock(&t->lock);
         if (b) {
             write_out(t, b->data, b->pos);
+            t->flow.read += b->pos;
             gt_tpool_put(&t->pool, b);
         } else if (!complete) {
             t->host->park_reader(t->host);
@@ -308,6 +320,7 @@ static void push_table(void *arg, struct gt_tbuf *b)
 {
     struct locked *t = arg;
     gt_spin_lock(&t->lock);
+    t->flow.queued += b->pos;
     gt_tqueue_push(&t->full, b);
     gt_spin_unlock(&t->lock);
     wake_reader(t);
@@ -355,7 +368,7 @@ static void prepare(struct locked *t, const struct gt_trace_options *o)
     t->out.there = o->sink && o->sink->write;
     if (t->out.there)
         t->out.sink = *o->sink;
-    t->out.written = t->out.lost = 0;
+    t->flow = (struct gt_tflow){0};
     t->complete = false;
     gt_store_relaxed(&t->error, 0u);
     gt_store_relaxed(&t->work, 0u);
@@ -547,12 +560,13 @@ static int finish(struct locked *t)
     t->host->ready_reader(t->host);
     t->host->sema_acquire(t->host, t->reader_gone, -1);
     t->on = false;
+    gt_tbooks_close(&t->books, &t->flow, &t->pool);
     gt_tpool_trim(&t->pool, 4);
     int error = (int)gt_load_relaxed(&t->error);
     if (error) {
         char line[160];
         snprintf(line, sizeof line, "the trace is cut short: %s; %llu bytes of it are lost",
-                 strerror(error), (unsigned long long)t->out.lost);
+                 strerror(error), (unsigned long long)t->flow.lost);
         t->host->warn(t->host, line);
     }
     return -error;
@@ -675,6 +689,11 @@ static uint64_t locked_count(void *tv)
     return n;
 }
 
+static void locked_books(void *tv, struct gt_trace_books *out)
+{
+    gt_tbooks_read(&((struct locked *)tv)->books, out);
+}
+
 const struct gt_tracer_ops gt_tracer_locked = {
     .head = GT_PLUGIN_HEAD(GT_MAGIC_TRACER, struct gt_tracer_ops, "locked",
                            "one buffer, one lock, the world stopped to start and stop",
@@ -696,5 +715,7 @@ const struct gt_tracer_ops gt_tracer_locked = {
     .stw_begin = locked_stw_begin,
     W_EVENT_OPS,
     .reader_wanted = reader_wanted,
+    .generation = locked_generation,
     .count = locked_count,
+    .books = locked_books,
 };

@@ -57,6 +57,28 @@ struct gt_config {
 /* All defaults; scheduler, tracer and procs are still to be set. */
 void gt_config_init(struct gt_config *c);
 
+/* What a broken protocol rule was about. */
+enum gt_violation_kind {
+    GT_VIOLATION_LOCK = 0, /* must-hold, or rank */
+    GT_VIOLATION_STACK,    /* a stack taken or touched by who does not own it */
+    GT_VIOLATION_STATUS,
+    GT_VIOLATION_SECTION,
+    GT_VIOLATION_JOURNAL,
+    GT_VIOLATION_TRACE, /* the tracer's own rules */
+    GT_VIOLATION_HEAP,
+    GT_VIOLATIONS
+};
+const char *gt_violation_name(uint32_t kind);
+
+/* A tracer's books over all traces that it has ended: what came in went out. 0 traces: it
+ * keeps none. */
+struct gt_trace_books {
+    uint64_t traces;
+    uint64_t queued, read;        /* bytes in buffers that were handed over, and taken up */
+    uint64_t made, written, lost; /* bytes for the sink, of them taken by it, reported lost */
+    uint64_t buffers_out;         /* taken and not given back when a trace had ended */
+};
+
 /* Totals since create. A snapshot; exact after run returned. */
 struct gt_runtime_stats {
     uint64_t spawned, exited;
@@ -74,6 +96,8 @@ struct gt_runtime_stats {
     uint64_t unowned_stacks; /* of them: stacks taken or touched by who does not own them */
     uint64_t transitions; /* journaled (oracle build) */
     int64_t stop_ns_last, stop_ns_max; /* request to all stopped */
+    uint64_t violations_by[GT_VIOLATIONS];
+    struct gt_trace_books books;
 };
 
 struct gt_select_case {

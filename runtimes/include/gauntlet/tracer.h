@@ -88,6 +88,7 @@ struct gt_trace_g_view { /* a G held still by its scan bit */
 };
 
 struct gt_sema;
+struct gt_trace_books;
 /* One logical frame. The strings live as long as the runtime; equal ones are one string. */
 struct gt_symbol {
     const char *func; /* name, or "name+0x12" where there is only a symbol table */
@@ -330,4 +331,6 @@ struct gt_tracer_ops {
     /* Optional. The i-th kind of event: its name, how many since init. false: no more. Both
      * from any thread, no core lock held; exact when no trace runs. */
     bool (*count_kind)(void *t, uint32_t i, const char **name, uint64_t *n);
+    /* Optional. The books (runtime.h) over all traces that have ended. From any thread. */
+    void (*books)(void *t, struct gt_trace_books *out);
 };

@@ -119,6 +119,34 @@ void gt_tpool_recall(struct gt_tpool *p)
         gt_tpool_put(p, b);
 }
 
+/* ---- books -------------------------------------------------------------------------------- */
+void gt_tbooks_close(struct gt_tbooks *b, const struct gt_tflow *f, struct gt_tpool *pool)
+{
+    gt_spin_lock(&pool->lock);
+    uint64_t out = pool->made - pool->n_free;
+    gt_spin_unlock(&pool->lock);
+    gt_add_relaxed(&b->queued, f->queued);
+    gt_add_relaxed(&b->read, f->read);
+    gt_add_relaxed(&b->made, f->made);
+    gt_add_relaxed(&b->written, f->written);
+    gt_add_relaxed(&b->lost, f->lost);
+    gt_add_relaxed(&b->buffers_out, out);
+    gt_add_relaxed(&b->traces, 1u);
+}
+
+void gt_tbooks_read(const struct gt_tbooks *b, struct gt_trace_books *out)
+{
+    *out = (struct gt_trace_books){
+        .traces = gt_load_relaxed(&b->traces),
+        .queued = gt_load_relaxed(&b->queued),
+        .read = gt_load_relaxed(&b->read),
+        .made = gt_load_relaxed(&b->made),
+        .written = gt_load_relaxed(&b->written),
+        .lost = gt_load_relaxed(&b->lost),
+        .buffers_out = gt_load_relaxed(&b->buffers_out),
+    };
+}
+
 /* ---- batch ---------------------------------------------------------------------------------- */
 void gt_tbuf_begin(struct gt_tbuf *b, uint64_t gen, uint64_t m, uint64_t now)
 {

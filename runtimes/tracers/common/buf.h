@@ -17,6 +17,7 @@
 #include "gauntlet/clock.h"
 #include "gauntlet/os.h"
 #include "gauntlet/objects.h"
+#include "gauntlet/runtime.h"
 #include "trace/wire.h"
 
 #define GT_TBUF_BYTES 65536u
@@ -41,6 +42,19 @@ struct gt_tpool {
     struct gt_tbuf *free, *made_list;
     uint64_t made, n_free;
 };
+
+/* Bytes of the trace that runs, and the books over those that ended (runtime.h). */
+struct gt_tflow {
+    uint64_t queued; /* Guarded by: the lock of the tracer's queue */
+    /* Written by: the reader. */
+    uint64_t read, made, written, lost;
+};
+struct gt_tbooks {
+    gt_a64 traces, queued, read, made, written, lost, buffers_out;
+};
+/* The trace of f has ended: its reader is gone, every buffer is to be in the pool. */
+void gt_tbooks_close(struct gt_tbooks *b, const struct gt_tflow *f, struct gt_tpool *pool);
+void gt_tbooks_read(const struct gt_tbooks *b, struct gt_trace_books *out);
 
 /* A clock of a tracer: ticks of about 16 to 32 ns since the tracer began. */
 struct gt_tclock {

@@ -67,7 +67,6 @@ struct gen {
     struct gt_spin lock __attribute__((aligned(64)));
     /* Guarded by: lock */
     struct gt_tbuf_queue full[2];
-    uint64_t queued_bytes;
     bool shutdown;
 
     /* Written by: the advance. Read by: the reader. */
@@ -76,7 +75,9 @@ struct gen {
     gt_a64 reading; /* number of the generation it is in */
     gt_a32 work;    /* something was queued since it last looked */
     gt_a32 error;   /* errno of what made the trace stop; 0 none */
-    uint64_t read_bytes, written_bytes, lost_bytes, complete_bytes;
+    uint64_t complete_bytes;
+    struct gt_tflow flow;
+    struct gt_tbooks books;
 
     /* Life. `life` is held by start and stop. */
     struct gt_sema *life, *advance, *done[2], *wake, *advancer_gone, *reader_gone;

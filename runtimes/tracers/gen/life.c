@@ -57,7 +57,8 @@ static void prepare(struct gen *t, const struct gt_trace_options *o, uint64_t fi
     if (t->has_sink)
         t->sink = *o->sink;
     t->shutdown = false;
-    t->read_bytes = t->written_bytes = t->lost_bytes = t->complete_bytes = t->queued_bytes = 0;
+    t->flow = (struct gt_tflow){0};
+    t->complete_bytes = 0;
     gt_store_relaxed(&t->error, 0u);
     gt_store_relaxed(&t->work, 0u);
     gt_store_relaxed(&t->gc_seq, 1u);
@@ -151,7 +152,7 @@ static void say_loss(struct gen *t, int error)
     snprintf(line, sizeof line,
              "tracing stopped by itself: %s; %llu bytes of the trace are lost, the first %llu bytes "
              "are whole generations",
-             strerror(error), (unsigned long long)t->lost_bytes,
+             strerror(error), (unsigned long long)t->flow.lost,
              (unsigned long long)t->complete_bytes);
     t->host->warn(t->host, line);
 }
@@ -167,12 +168,13 @@ static int finish(struct gen *t)
     h->alarm(h, t->wake, 0);
     h->sema_acquire(h, t->reader_gone, -1);
     t->on = false;
+    gt_tbooks_close(&t->books, &t->flow, &t->pool);
     gt_tpool_trim(&t->pool, KEEP_BUFFERS);
     int error = (int)gt_load_relaxed(&t->error);
     if (error)
         say_loss(t, error);
 #if GT_ORACLE
-    if (t->read_bytes != t->queued_bytes)
+    if (t->flow.read != t->flow.queued)
         h->violation(h, 3, "bytes queued and bytes read differ");
 #endif
     return -error;

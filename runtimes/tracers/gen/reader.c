@@ -31,7 +31,7 @@ void gen_wake_reader(struct gen *t)
 
 static void lose(struct gen *t, int64_t rc, uint64_t n)
 {
-    t->lost_bytes += n;
+    t->flow.lost += n;
     if (gt_load_relaxed(&t->error) == 0) {
         gen_fail(t, rc < 0 ? (int)-rc : EIO);
         t->host->sema_release(t->host, t->wake); /* the advancer stops the trace */
@@ -40,12 +40,13 @@ static void lose(struct gen *t, int64_t rc, uint64_t n)
 
 static void write_out(struct gen *t, const uint8_t *data, uint64_t n)
 {
+    t->flow.made += n;
     if (gt_load_relaxed(&t->error) != 0) {
-        t->lost_bytes += n; /* I3 */
+        t->flow.lost += n; /* I3 */
         return;
     }
     if (!t->has_sink) {
-        t->written_bytes += n;
+        t->flow.written += n;
         return;
     }
     while (n > 0) {
@@ -56,7 +57,7 @@ static void write_out(struct gen *t, const uint8_t *data, uint64_t n)
             lose(t, rc, n);
             return;
         }
-        t->written_bytes += (uint64_t)rc;
+        t->flow.written += (uint64_t)rc;
         data += rc;
         n -= (uint64_t)rc;
     }
@@ -69,7 +70,7 @@ static void end_of_generation(struct gen *t)
         write_out(t, mark, 1);
     if (gt_load_relaxed(&t->error) != 0)
         return;
-    t->complete_bytes = t->written_bytes;
+    t->complete_bytes = t->flow.written;
     if (t->has_sink && t->sink.complete)
         t->sink.complete(t->sink.arg, t->complete_bytes);
 }
@@ -94,7 +95,7 @@ static enum found look(struct gen *t, struct gt_tbuf **b, bool *last)
 static void consume(struct gen *t, struct gt_tbuf *b)
 {
     write_out(t, b->data, b->pos);
-    t->read_bytes += b->pos;
+    t->flow.read += b->pos;
     gt_tpool_put(&t->pool, b);
 }
 

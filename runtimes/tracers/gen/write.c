@@ -8,7 +8,7 @@
 /* ---- queue -------------------------------------------------------------------------------- */
 void gen_push_locked(struct gen *t, struct gt_tbuf *b)
 {
-    t->queued_bytes += b->pos;
+    t->flow.queued += b->pos;
     gt_tqueue_push(&t->full[gt_gen_slot2_of(b->gen)], b);
 }
 
@@ -399,6 +399,11 @@ static void add_events(struct gt_mach *m, void *arg)
     *(uint64_t *)arg += gt_load_relaxed(&gen_m_of(m)->events);
 }
 
+static void gen_books(void *tv, struct gt_trace_books *out)
+{
+    gt_tbooks_read(&((struct gen *)tv)->books, out);
+}
+
 static uint64_t gen_count(void *tv)
 {
     struct gen *t = tv;
@@ -434,4 +439,5 @@ const struct gt_tracer_ops gt_tracer_gen = {
     .reader_wanted = gen_reader_wanted,
     .generation = gen_generation,
     .count = gen_count,
+    .books = gen_books,
 };

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #include "gauntlet/tracer.h"
-#include "outfile.h"
+#include "harness/outfile.h"
 
 struct gt_trace_file {
     struct gt_trace_sink sink; /* its arg is this struct: it must not move */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "judge.h"
+#include "harness/judge.h"
 
 #include <errno.h>
 #include <inttypes.h>

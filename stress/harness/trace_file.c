@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trace_file.h"
+#include "harness/trace_file.h"
 
 #include <errno.h>
 #include <unistd.h>

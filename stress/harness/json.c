@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "json.h"
+#include "harness/json.h"
 
 #include <inttypes.h>
 #include <math.h>

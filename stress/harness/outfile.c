@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "outfile.h"
+#include "harness/outfile.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of `stress`: what the names mean decides which of them runs. */
+#pragma once
+#include "cli.h"
+#include "harness/drive.h"
+#include "harness/tap.h"
+#include "options.h"
+
+/* Workloads alone: o->args are their names, none: all. An exit status. */
+int gt_stress_workloads(const struct gt_options *o);
+
+/* Stress tests, the oracle program only. */
+#define GT_TESTS_MAX 128
+struct gt_stress_plan {
+    struct gt_options o; /* filled in: every list has a member */
+    const struct gt_stress_ops *tests[GT_TESTS_MAX];
+    uint32_t n_tests;
+    uint32_t n_cells;
+    const char *program; /* with which a replay command begins: "/path/gauntlet-oracle stress" */
+    bool one;            /* the program is that of one test: no names in a replay */
+};
+int gt_stress_tests(struct gt_stress_plan *p);
+/* o.fault: one (its verdict by TAP) or "all" (the kill table). */
+int gt_stress_faults(struct gt_stress_plan *p);
+
+/* What was not given. A fault wants one scheduler and more time. */
+void gt_stress_fill_in(struct gt_stress_plan *p);
+/* The i-th cell: tests outermost, Ps innermost. */
+void gt_stress_place(const struct gt_stress_plan *p, uint32_t i, struct gt_stress_point *point);
+/* The command that repeats the round of that seed. */
+void gt_stress_replay(const struct gt_stress_plan *p, struct gt_stress_point *point, uint64_t seed);
+enum gt_exit gt_stress_exit(const struct gt_stress_result *r);
+
+/* The program of one stress test. */
+int gt_stress_one(const struct gt_stress_ops *test, int argc, char **argv);

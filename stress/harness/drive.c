@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/drive.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/child.h"
+#include "harness/cell.h"
+#include "harness/outfile.h"
+
+#define S 1000000000ll
+#define SLACK_NS (GT_TSAN || GT_ASAN ? 1800 * S : 200 * S) /* for comparing, and for dumps */
+
+/* ---- in the child ------------------------------------------------------ */
+static int report_fd;
+
+static void tell(void *arg, const struct gt_stress_result *r)
+{
+    (void)arg;
+    (void)gt_child_send(report_fd, r, sizeof *r);
+}
+
+static void child_main(int fd, void *arg)
+{
+    static struct gt_stress_result r; /* large */
+    (void)signal(SIGPIPE, SIG_IGN);
+    report_fd = fd;
+    gt_stress_cell_run(arg, &r, tell, NULL);
+    tell(NULL, &r);
+}
+
+/* ---- how it ended ------------------------------------------------------ */
+static bool is_crash(int signo)
+{
+    return signo == SIGSEGV || signo == SIGBUS || signo == SIGABRT || signo == SIGFPE ||
+           signo == SIGILL;
+}
+
+/* What the child's last words left. */
+static void list_files(const struct gt_stress_cell *c, struct gt_stress_result *r)
+{
+    char stem[256], path[300];
+    gt_cell_stem(c, stem, sizeof stem);
+    for (int i = 0; i < 5; i++) {
+        if (i == 0)
+            snprintf(path, sizeof path, "%s.dump", stem);
+        else
+            snprintf(path, sizeof path, "%s.%d.trace", stem, i);
+        if (access(path, R_OK) == 0)
+            gt_result_file(r, path);
+    }
+}
+
+static void lost_life(const struct gt_stress_cell *c, struct gt_stress_result *r, const char *cls,
+                      enum gt_stress_verdict v, const char *why)
+{
+    bool first = r->inconsistencies == 0;
+    if (c->oracles >> GT_ORACLE_LIVENESS & 1u)
+        gt_result_count(r, GT_ORACLE_LIVENESS, cls, 1);
+    if (first) {
+        r->first.ns = r->ns;
+        r->first.events = r->events;
+    }
+    gt_result_say(r, v, "%s", why);
+    list_files(c, r);
+}
+
+static void judge_end(const struct gt_stress_cell *c, struct gt_stress_result *r,
+                      struct gt_child_end end, bool *bailed)
+{
+    char why[160];
+    gt_child_describe(end, why, sizeof why);
+    bool crash = end.how == GT_CHILD_KILLED && is_crash(end.code);
+    bool late = end.how == GT_CHILD_TIMED_OUT;
+    if (crash)
+        lost_life(c, r, "crash", GT_STRESS_FAILED, why);
+    else if (late)
+        lost_life(c, r, "no-progress", GT_STRESS_INCONSISTENT, why);
+    else if (end.how == GT_CHILD_KILLED)
+        gt_result_say(r, GT_STRESS_INCOMPLETE, "%s", why);
+    else
+        lost_life(c, r, "exit", GT_STRESS_FAILED, why); /* a sanitizer's report, mostly */
+    /* Under a sanitizer the crash had no handler; out of time, the child may have had none. */
+    bool unsaid = (crash && (GT_TSAN || GT_ASAN)) || (late && end.code == 0);
+    *bailed = (crash || late) && c->bail_fd >= 0;
+    if (*bailed && unsaid) {
+        (void)gt_write_all(c->bail_fd, "Bail out! ", 10);
+        (void)gt_write_all(c->bail_fd, why, strlen(why));
+        (void)gt_write_all(c->bail_fd, "\n", 1);
+    }
+}
+
+/* ---- the parent -------------------------------------------------------- */
+/* Reads until the child has closed its end. 0, -EINTR, -ETIMEDOUT. */
+static int listen_to(struct gt_child *child, const struct gt_stress_cell *c,
+                     const struct gt_drive *d, struct gt_stress_result *r, int64_t deadline)
+{
+    static struct gt_stress_result next; /* a record that breaks off is none */
+    for (;;) {
+        int rc = gt_child_read(child, &next, sizeof next, deadline, d->stop);
+        if (rc != 1)
+            return rc;
+        *r = next;
+        if (d->beat)
+            d->beat(d->arg, c, r);
+    }
+}
+
+int gt_stress_drive(struct gt_stress_cell *c, const struct gt_drive *d, struct gt_stress_result *r,
+                    bool *bailed)
+{
+    struct gt_child child;
+    int64_t start = gt_child_clock(), deadline = start + c->duration_ns + SLACK_NS;
+    memset(r, 0, sizeof *r);
+    r->seed = c->config.seed;
+    c->owner = (int)getpid();
+    *bailed = false;
+    int rc = gt_child_start(&child, child_main, c);
+    if (rc != 0) {
+        gt_result_say(r, GT_STRESS_INCOMPLETE, "no child process: %s", strerror(-rc));
+        return 0;
+    }
+    rc = listen_to(&child, c, d, r, deadline);
+    struct gt_child_end end = gt_child_finish(&child, rc == -EINTR ? 0 : deadline);
+    if (rc == -EINTR || (end.how == GT_CHILD_KILLED && d->stop && *d->stop)) {
+        gt_result_say(r, GT_STRESS_INCOMPLETE, "interrupted");
+        return -EINTR;
+    }
+    if (end.how != GT_CHILD_EXITED || end.code != 0)
+        judge_end(c, r, end, bailed);
+    else if (r->rounds == 0 && r->verdict == GT_STRESS_OK)
+        gt_result_say(r, GT_STRESS_INCOMPLETE, "no round was run");
+    return 0;
+}

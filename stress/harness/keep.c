@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a failing round leaves behind: its traces, its journal, a dump. With them alone the
+ * verdicts of order and truth can be had again.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/cell.h"
+#include "harness/outfile.h"
+#include "harness/truth.h"
+
+void gt_cell_stem(const struct gt_stress_cell *c, char *buf, size_t size)
+{
+    const char *temp = getenv("TMPDIR");
+    if (c->out)
+        snprintf(buf, size, "%.160s/%.40s-%u", c->out, c->test->head.name, c->number);
+    else
+        snprintf(buf, size, "%.160s/gauntlet-%d-%.40s-%u", temp && *temp ? temp : "/tmp",
+                 c->owner, c->test->head.name, c->number);
+}
+
+static int copy(int from, struct gt_outfile *to)
+{
+    char buf[65536];
+    ssize_t n;
+    int rc = 0;
+    for (off_t at = 0; rc == 0 && (n = pread(from, buf, sizeof buf, at)) != 0; at += n)
+        rc = n < 0 ? -errno : gt_outfile_write(to, buf, (size_t)n);
+    return rc;
+}
+
+static int copy_to(int from, const char *path)
+{
+    struct gt_outfile f;
+    int rc = gt_outfile_open(&f, path);
+    if (rc != 0)
+        return rc;
+    rc = copy(from, &f);
+    if (rc == 0)
+        return gt_outfile_commit(&f);
+    gt_outfile_abandon(&f);
+    return rc;
+}
+
+static int save_journal(struct gt_cell_life *l, const char *path)
+{
+    struct gt_outfile f;
+    int rc = gt_outfile_open(&f, path);
+    if (rc != 0)
+        return rc;
+    FILE *out = fdopen(dup(f.fd), "w");
+    rc = out ? gt_journal_save(out, l->journal, l->n_journal, l->lost) : -errno;
+    if (out && fclose(out) != 0 && rc == 0)
+        rc = -errno;
+    if (rc == 0)
+        return gt_outfile_commit(&f);
+    gt_outfile_abandon(&f);
+    return rc;
+}
+
+static int save_dump(const struct gt_cell_life *l, const char *path)
+{
+    struct gt_outfile f;
+    int rc = gt_outfile_open(&f, path);
+    if (rc != 0)
+        return rc;
+    l->cell->ops->dump(l->rt, f.fd);
+    return gt_outfile_commit(&f);
+}
+
+static void note(struct gt_cell_life *l, int rc, const char *path)
+{
+    if (rc == 0)
+        gt_result_file(l->r, path);
+    else
+        gt_result_say(l->r, GT_STRESS_INCOMPLETE, "%.120s cannot be written: %s", path,
+                      strerror(-rc));
+}
+
+void gt_cell_save_round(struct gt_cell_life *l)
+{
+    char stem[256], path[300];
+    struct gt_round_trace *t[GT_ROUND_TRACES];
+    size_t n = gt_round_traces(l->round, t);
+    if (l->saved)
+        return;
+    l->saved = true;
+    gt_cell_stem(l->cell, stem, sizeof stem);
+    if (l->n_journal > 0) {
+        snprintf(path, sizeof path, "%s.journal", stem);
+        note(l, save_journal(l, path), path);
+    }
+    snprintf(path, sizeof path, "%s.dump", stem);
+    note(l, save_dump(l, path), path);
+    for (size_t i = 0; i < n; i++) {
+        if (n == 1)
+            snprintf(path, sizeof path, "%s.trace", stem);
+        else
+            snprintf(path, sizeof path, "%s.%03zu.trace", stem, i + 1);
+        note(l, copy_to(t[i]->fd, path), path);
+    }
+}
+
+void gt_cell_keep_trace(struct gt_cell_life *l)
+{
+    struct gt_round_trace *t[GT_ROUND_TRACES];
+    size_t n = gt_round_traces(l->round, t);
+    if (l->cell->trace && n > 0)
+        note(l, copy_to(t[n - 1]->fd, l->cell->trace), l->cell->trace);
+}
