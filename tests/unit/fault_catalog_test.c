@@ -4,6 +4,8 @@
 /*
  * The planted faults that are none of the five seeds: each is seen by the oracle that is meant
  * to see it, in short runs of a small program, and not when it is off.
+ *   fault_catalog_test [FAULT]   that one only; PERTURB=0..3 in the environment: the disturbance
+ *                                for all, else what the table says
  */
 #include "fault_hunt.h"
 
