@@ -12,6 +12,7 @@
 #include "fault_hunt.h"
 
 #define GAIN 3.0
+#define CONTROLS 3
 #define TRACES 4
 #define TRACE_NS (20 * GT_NS_PER_MS)
 
@@ -140,7 +141,7 @@ static const struct hunt table[] = {
 
 struct side {
     double seconds;
-    uint32_t finds, tries;
+    uint32_t finds, odd;
 };
 
 /* One child: up to a find, or HUNT_SECONDS. */
@@ -152,8 +153,8 @@ static void hunt_once(const struct hunt *h, int level, struct side *s)
     int64_t began = gt_nanotime();
     const char *how = hunt_in_child(&j, &f);
     s->seconds += how ? (double)(gt_nanotime() - began) / 1e9 : f.seconds;
-    s->tries += f.tries;
-    s->finds += how || f.hits > 0; /* a crash or a hang is no quiet end */
+    s->finds += !how && f.hits > 0;
+    s->odd += how != NULL; /* it crashed or hung: no find of that oracle's */
 }
 
 static double per_minute(const struct side *s)
@@ -182,10 +183,23 @@ static double measure(const struct hunt *h, double seconds)
             hunt_once(h, (int)h->perturb, &on);
     }
     double gain = gain_of(&off, &on);
-    diag("%-24s %-8s %8.1f %8.1f %8.1f   (%u and %u finds in %.0f and %.0f s)", h->fault,
+    diag("%-24s %-8s %8.1f %8.1f %8.1f   (%u and %u finds in %.0f and %.0f s; %u and %u ended oddly)", h->fault,
          h->model == GT_SYSCALLS_STATUS ? "status" : "scanbit", per_minute(&off), per_minute(&on),
-         gain, off.finds, on.finds, off.seconds, on.seconds);
+         gain, off.finds, on.finds, off.seconds, on.seconds, off.odd, on.odd);
     return gain;
+}
+
+/* Without the fault, as much disturbed, the same program finds nothing. */
+static bool finds_nothing(const struct hunt *h)
+{
+    struct hunt_job j = {.h = h, .on = false, .tries = CONTROLS};
+    struct found f;
+    hunt_level = (int)h->perturb;
+    const char *how = hunt_in_child(&j, &f);
+    if (how || f.hits != 0 || f.violations != 0 || f.cls[0])
+        diag("%s off: %s, %u finds, %llu rules broken", h->fault, how ? how : f.cls, f.hits,
+             (unsigned long long)f.violations);
+    return !how && f.hits == 0 && f.violations == 0 && !f.cls[0];
 }
 
 static bool asked_for(int argc, char **argv, const char *fault)
@@ -201,15 +215,18 @@ int main(int argc, char **argv)
     const char *s = getenv("GT_GAIN_SECONDS");
     double seconds = s ? atof(s) : 30, logs = 0;
     int n = 0;
+    bool clean = true;
     unsetenv("GT_VIOLATION");
     diag("%-24s %-8s %8s %8s %8s   finds a minute, without and with disturbance", "fault", "syscalls",
          "off", "medium", "gain");
     for (size_t i = 0; i < N_TABLE; i++)
         if (asked_for(argc, argv, table[i].fault)) {
             logs += log(measure(&table[i], seconds));
+            clean = finds_nothing(&table[i]) && clean;
             n++;
         }
     double mean = n ? exp(logs / n) : 0;
     ok(mean >= GAIN, "disturbance finds faults %.1f times as often (geometric mean of %d)", mean, n);
+    ok(clean, "and finds nothing where there is no fault");
     return done_testing();
 }
