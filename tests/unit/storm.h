@@ -201,7 +201,7 @@ static inline void storm_end(struct storm *s)
 }
 
 /* The first G of a run. */
-static void storm_main(void *arg)
+static inline void storm_main(void *arg)
 {
     struct storm *s = arg;
     struct gt_trace_options o = {.period_ns = 0, .raw_stacks = true};
