@@ -10,6 +10,7 @@
 #include "gauntlet/tracer.h"
 #include "harness/json.h"
 #include "options.h"
+#include "stress.h"
 
 struct flag {
     uint64_t bit;
@@ -49,6 +50,7 @@ struct item {
     const struct flag *flags; /* what bits mean, NULL: no capabilities */
     const char *flags_key;    /* "capabilities" or "needs" */
     const struct gt_fault_info *fault;
+    const struct gt_stress_ops *stress;
 };
 
 static bool plugin_item(uint32_t magic, const struct flag *flags, size_t i, struct item *it)
@@ -93,11 +95,13 @@ static bool fault_item(size_t i, struct item *it)
         *it = (struct item){.name = f->name, .summary = f->summary, .fault = f};
     return f != NULL;
 }
-static bool no_item(size_t i, struct item *it)
+static bool stress_item(size_t i, struct item *it)
 {
-    (void)i;
-    (void)it;
-    return false;
+    const struct gt_stress_ops *t = gt_stress_at(i);
+    if (t)
+        *it = (struct item){.name = t->head.name, .summary = t->head.summary, .bits = t->needs,
+                            .flags = runtime_flags, .flags_key = "needs", .stress = t};
+    return t != NULL;
 }
 
 static const struct kind {
@@ -106,7 +110,7 @@ static const struct kind {
 } kinds[] = {
     {"runtimes", runtime_item}, {"schedulers", scheduler_item},
     {"tracers", tracer_item},   {"workloads", workload_item},
-    {"stress", no_item},        {"faults", fault_item},
+    {"stress", stress_item},        {"faults", fault_item},
     {"bench", bench_item},
 };
 #define N_KINDS (sizeof kinds / sizeof kinds[0])
@@ -168,6 +172,22 @@ static void json_fault(struct gt_json *j, const struct gt_fault_info *f)
     gt_json_str(j, f->syscalls);
 }
 
+/* The windows that it must enter, the bugs that it is for, one a line. */
+static void json_stress(struct gt_json *j, const struct gt_stress_ops *t)
+{
+    gt_json_key(j, "windows");
+    gt_json_open(j, '{');
+    for (int i = 0; i < GT_STRESS_NEEDS_MAX && t->windows[i].least > 0; i++) {
+        gt_json_key(j, gt_window_name(t->windows[i].window));
+        gt_json_uint(j, t->windows[i].least);
+    }
+    gt_json_close(j, '}');
+    gt_json_key(j, "text");
+    gt_json_str(j, t->text);
+    gt_json_key(j, "bugs");
+    gt_json_str(j, t->bugs);
+}
+
 static void json_item(struct gt_json *j, const struct kind *k, const struct item *it)
 {
     gt_json_open_line(j, '{');
@@ -187,6 +207,8 @@ static void json_item(struct gt_json *j, const struct kind *k, const struct item
     }
     if (it->fault)
         json_fault(j, it->fault);
+    if (it->stress)
+        json_stress(j, it->stress);
     gt_json_close(j, '}');
 }
 

@@ -145,12 +145,41 @@ static int take_list(const struct given *g, uint32_t max, uint32_t *n, take_one 
     return rc;
 }
 
+/* Plugins that were named by a path: for commands that are to be typed again. */
+static struct {
+    const struct gt_plugin_head *head;
+    char *path;
+} by_path[2 * GT_LIST_MAX];
+
+static void note_path(const struct gt_plugin_head *head, const char *path)
+{
+    size_t i = 0;
+    while (i < 2 * GT_LIST_MAX && by_path[i].head && by_path[i].head != head)
+        i++;
+    if (i == 2 * GT_LIST_MAX || by_path[i].head)
+        return;
+    by_path[i].path = realpath(path, NULL);
+    by_path[i].head = by_path[i].path ? head : NULL;
+}
+
+const char *gt_plugin_typed(const struct gt_plugin_head *head)
+{
+    for (size_t i = 0; i < 2 * GT_LIST_MAX && by_path[i].head; i++)
+        if (by_path[i].head == head)
+            return by_path[i].path;
+    return head->name;
+}
+
 static int find_plugin(const struct given *g, uint32_t magic, const char *name,
                        const struct gt_plugin_head **out)
 {
     char err[512];
     *out = gt_plugin_find(magic, name, err, sizeof err);
-    return *out ? 0 : refuse(g, "%s", err);
+    if (!*out)
+        return refuse(g, "%s", err);
+    if (strchr(name, '/'))
+        note_path(*out, name);
+    return 0;
 }
 
 static int take_one_scheduler(const struct given *g, const char *item, uint32_t i)

@@ -86,4 +86,6 @@ int gt_parse_size(const char *text, uint64_t *bytes, char *err, size_t err_size)
 void gt_options_print_gc(FILE *f, const struct gt_gc_options *gc);
 /* Decimal or 0x hexadecimal, lo..hi. 0 or -EINVAL, no message. */
 int gt_parse_number(const char *text, uint64_t lo, uint64_t hi, uint64_t *out);
+/* A plugin as one types it: its path where it was opened by one, else its name. */
+const char *gt_plugin_typed(const struct gt_plugin_head *head);
 const char *gt_syscalls_name(enum gt_syscall_model m);

@@ -123,7 +123,8 @@ static int run_tests(struct gt_stress_plan *p, int argc, char **argv)
     char err[512];
     if (!GT_ORACLE)
         return hand_over(argc, argv);
-    if (default_tests(p) != 0)
+    bool all = p->o.fault && strcmp(p->o.fault, "all") == 0;
+    if (!all && default_tests(p) != 0)
         return GT_EXIT_USAGE;
     if (gt_traced_refuse(&p->o, err, sizeof err) != 0) {
         gt_say("stress", "%s", err);
@@ -134,8 +135,10 @@ static int run_tests(struct gt_stress_plan *p, int argc, char **argv)
                          "use build/faults/gauntlet", p->o.fault, GT_PRESET);
         return GT_EXIT_VOID;
     }
+    if (all)
+        return gt_stress_faults(p);
     gt_stress_fill_in(p);
-    return p->o.fault ? gt_stress_faults(p) : gt_stress_tests(p);
+    return gt_stress_tests(p);
 }
 
 /* ---- the verb ------------------------------------------------------------ */

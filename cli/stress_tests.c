@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/child.h"
+#include "common/rng.h"
 #include "gauntlet/fault.h"
 #include "gauntlet/perturb.h"
 #include "gauntlet/scheduler.h"
@@ -87,13 +88,21 @@ static void place_config(const struct gt_options *o, uint32_t *i, struct gt_conf
     c->fault = o->fault;
 }
 
+uint64_t gt_stress_seed(uint64_t seed, uint32_t run)
+{
+    return run == 0 ? seed : gt_rng_mix(seed + run) >> 16;
+}
+
 void gt_stress_place(const struct gt_stress_plan *p, uint32_t i, struct gt_stress_point *point)
 {
     const struct gt_options *o = &p->o;
     struct gt_stress_cell *c = &point->cell;
+    uint32_t run = i / p->n_cells;
     memset(point, 0, sizeof *point);
     c->number = i + 1;
+    i %= p->n_cells;
     place_config(o, &i, &c->config);
+    c->config.seed = gt_stress_seed(o->seed, run);
     c->test = p->tests[i];
     c->ops = o->runtime;
     c->duration_ns = o->duration_ns / p->n_cells;
@@ -102,8 +111,9 @@ void gt_stress_place(const struct gt_stress_plan *p, uint32_t i, struct gt_stres
     c->profile_hz = o->profile_hz;
     c->oracles = o->oracles;
     c->out = o->out;
-    c->bail_fd = o->json ? -1 : STDOUT_FILENO;
-    gt_stress_replay(p, point, o->seed);
+    c->bail_fd = o->json || o->fault ? -1 : STDOUT_FILENO;
+    c->quiet = o->fault != NULL;
+    gt_stress_replay(p, point, c->config.seed);
 }
 
 void gt_stress_replay(const struct gt_stress_plan *p, struct gt_stress_point *point, uint64_t seed)
@@ -116,8 +126,9 @@ void gt_stress_replay(const struct gt_stress_plan *p, struct gt_stress_point *po
     fprintf(f, "%s", p->program);
     if (!p->one)
         fprintf(f, " %s", c->test->head.name);
-    fprintf(f, " --scheduler=%s --tracer=%s --syscalls=%s --procs=%d", c->config.scheduler->head.name,
-            c->config.tracer->head.name, gt_syscalls_name(c->config.syscalls), c->config.procs);
+    fprintf(f, " --scheduler=%s --tracer=%s --syscalls=%s --procs=%d",
+            gt_plugin_typed(&c->config.scheduler->head), gt_plugin_typed(&c->config.tracer->head),
+            gt_syscalls_name(c->config.syscalls), c->config.procs);
     if (c->config.bind)
         fprintf(f, " --bind=%s", gt_bind_name(c->config.bind));
     if (c->config.fault)
@@ -160,6 +171,7 @@ struct running {
     size_t size, shown;
     enum gt_exit status;
     uint32_t skipped;
+    uint32_t n; /* points: the cells, as often as asked for */
 };
 
 static void show(struct running *r)
@@ -188,7 +200,7 @@ static bool run_point(struct running *r, uint32_t i)
     char path[PATH_MAX];
     bool bailed = false;
     if (r->plan->o.trace) {
-        gt_traced_path(path, sizeof path, r->plan->o.trace, r->plan->n_cells == 1, i + 1);
+        gt_traced_path(path, sizeof path, r->plan->o.trace, r->n == 1, i + 1);
         point->cell.trace = path;
     }
     gt_progress_step(&r->progress, point->cell.test->head.name);
@@ -212,12 +224,12 @@ static bool run_point(struct running *r, uint32_t i)
 
 static void run_all(struct running *r)
 {
-    gt_tap_plan(r->tap, r->plan->n_cells, r->plan->o.seed);
-    gt_progress_start(&r->progress, (int)r->plan->n_cells);
-    for (uint32_t i = 0; i < r->plan->n_cells; i++)
+    gt_tap_plan(r->tap, r->n, r->plan->o.seed);
+    gt_progress_start(&r->progress, (int)r->n);
+    for (uint32_t i = 0; i < r->n; i++)
         gt_stress_place(r->plan, i, &r->points[i]);
     bool go_on = true;
-    for (uint32_t i = 0; i < r->plan->n_cells && go_on; i++) {
+    for (uint32_t i = 0; i < r->n && go_on; i++) {
         show(r);
         go_on = run_point(r, i);
     }
@@ -249,11 +261,11 @@ static void print_tap(FILE *f, const struct running *r)
 }
 static void print_junit(FILE *f, const struct running *r)
 {
-    gt_junit(f, r->points, r->plan->n_cells);
+    gt_junit(f, r->points, r->n);
 }
 static void print_json(FILE *f, const struct running *r)
 {
-    gt_stress_json(f, r->plan->o.seed, r->points, r->plan->n_cells);
+    gt_stress_json(f, r->plan->o.seed, r->points, r->n);
 }
 
 static void report(struct running *r)
@@ -265,14 +277,15 @@ static void report(struct running *r)
         save_as(r, "stress.xml", print_junit);
         save_as(r, "stress.json", print_json);
     }
-    if (r->skipped == r->plan->n_cells && r->status == GT_EXIT_OK && !getenv("HARNESS_ACTIVE"))
+    if (r->skipped == r->n && r->status == GT_EXIT_OK && !getenv("HARNESS_ACTIVE"))
         r->status = GT_EXIT_VOID; /* nothing could be run here */
 }
 
 int gt_stress_tests(struct gt_stress_plan *p)
 {
     struct running r = {.plan = p, .status = p->n_cells ? GT_EXIT_OK : GT_EXIT_BROKEN};
-    r.points = calloc(p->n_cells, sizeof *r.points);
+    r.n = p->n_cells * (p->o.runs ? p->o.runs : 1);
+    r.points = calloc(r.n, sizeof *r.points);
     r.tap = open_memstream(&r.text, &r.size);
     if (r.points && r.tap) {
         run_all(&r);
@@ -285,9 +298,4 @@ int gt_stress_tests(struct gt_stress_plan *p)
     free(r.text);
     free(r.points);
     return gt_stdout_ok("stress") ? (int)r.status : GT_EXIT_BROKEN;
-}
-
-int gt_stress_faults(struct gt_stress_plan *p)
-{
-    return gt_stress_tests(p);
 }

@@ -20,15 +20,17 @@ struct gt_stress_plan {
     bool one;            /* the program is that of one test: no names in a replay */
 };
 int gt_stress_tests(struct gt_stress_plan *p);
-/* o.fault: one (its verdict by TAP) or "all" (the kill table). */
+/* The kill table: every fault of faults.def, on the test that is for it. */
 int gt_stress_faults(struct gt_stress_plan *p);
 
 /* What was not given. A fault wants one scheduler and more time. */
 void gt_stress_fill_in(struct gt_stress_plan *p);
-/* The i-th cell: tests outermost, Ps innermost. */
+/* The i-th cell: tests outermost, Ps innermost; from n_cells on those of the second run, ... */
 void gt_stress_place(const struct gt_stress_plan *p, uint32_t i, struct gt_stress_point *point);
 /* The command that repeats the round of that seed. */
 void gt_stress_replay(const struct gt_stress_plan *p, struct gt_stress_point *point, uint64_t seed);
+/* Of the run-th run. */
+uint64_t gt_stress_seed(uint64_t seed, uint32_t run);
 enum gt_exit gt_stress_exit(const struct gt_stress_result *r);
 
 /* The program of one stress test. */

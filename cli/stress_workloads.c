@@ -151,8 +151,8 @@ static void print_replay(const struct plan *p, const struct task *t, uint64_t se
     fprintf(p->tap,
             "  replay: \"%s stress %s --scheduler=%s --tracer=%s --syscalls=%s --procs=%d --bind=%s"
             " --seed=%" PRIu64,
-            GT_PROGRAM, c->workload->head.name, c->config.scheduler->head.name,
-            c->config.tracer->head.name, gt_syscalls_name(c->config.syscalls), c->config.procs,
+            GT_PROGRAM, gt_plugin_typed(&c->workload->head),
+            gt_plugin_typed(&c->config.scheduler->head), gt_plugin_typed(&c->config.tracer->head), gt_syscalls_name(c->config.syscalls), c->config.procs,
             gt_bind_name(c->config.bind), seed);
     if (c->n)
         fprintf(p->tap, " --ops=%" PRIu64, c->n);

@@ -2,7 +2,7 @@
 # Registers tests/unit/*_test.c, tests/integration/*.sh and tests/lint/*.sh.
 # A comment in the first five lines of the file tunes it; several lines add up:
 #   GT_TEST: lean | both              which runtime a unit test links (default: oracle)
-#   GT_TEST: workloads                link the workloads too
+#   GT_TEST: workloads                link the workloads and the stress harness too
 #   GT_TEST: labels=full,reduced      default: quick,reduced (lint: quick,lint)
 #   GT_TEST: timeout=120              seconds in a release build; slower flavours scale it (default 60)
 #   GT_TEST: serial                   nothing else runs beside it

@@ -8,7 +8,7 @@
 
 #include "common/loads.h"
 
-enum { SETTLE_US = 200, TRACES_MOST = 6, FEW = 4, LONG_TRACE_US = 100000 };
+enum { SETTLE_US = 200, TRACES_MOST = 6, FEW = 4, LONG_TRACE_US = 100000, BUSY_ONE_IN = 12 };
 enum way { FREE, REBIRTHS, ONE_TRACE, WAYS };
 
 static void set_procs(struct gt_load *l, int32_t n)
@@ -37,7 +37,8 @@ static void end_trace(struct gt_load *l, bool begun)
 static void rebirth(struct gt_load *l)
 {
     int32_t most = gt_churn_most(l->p), low = (int32_t)gt_rng_between(&l->rng, 1, (uint32_t)most);
-    set_procs(l, most);
+    if (l->ops->procs() != most)
+        set_procs(l, most);
     bool begun = begin_trace(l);
     gt_load_pause(l, SETTLE_US); /* each P is seen */
     set_procs(l, low);
@@ -61,16 +62,16 @@ static int run(struct gt_stress *s, const struct gt_stress_params *p)
     struct gt_rng r = gt_crew_rng(p);
     enum way way = (enum way)gt_rng_below(&r, WAYS);
     uint32_t keep = way == FREE ? gt_rng_between(&r, 200, 5000) : LONG_TRACE_US;
+    uint32_t busy = gt_rng_below(&r, BUSY_ONE_IN);
     const struct gt_crew_item items[] = {
         {&rebirths, way == REBIRTHS, 0, NULL},
         {&gt_load_churn, way != REBIRTHS, gt_rng_between(&r, 10, 300), NULL},
         {&gt_load_traces, way != REBIRTHS, keep, NULL},
-        {&gt_load_yields, (uint32_t)gt_churn_most(p) / 2 + 1, 0, NULL},
-        {&gt_load_short_calls, gt_rng_between(&r, 1, FEW), 0, NULL},
+        {&gt_load_volleys, 1, gt_rng_between(&r, 100, 500), NULL},
         {&gt_load_naps, gt_rng_between(&r, 1, FEW), 0, NULL},
-        {&gt_load_talks, gt_rng_between(&r, 1, FEW), 0, NULL},
-        {&gt_load_errands, gt_rng_between(&r, 1, FEW), 0, NULL},
-        {&gt_load_volleys, gt_rng_below(&r, 2), 0, NULL},
+        {&gt_load_short_calls, busy == 0, 0, NULL},
+        {&gt_load_errands, busy == 1, 0, NULL},
+        {&gt_load_talks, busy == 2, 0, NULL},
     };
     return gt_crew_run(s, p, GT_STRESS_PROCS | GT_STRESS_TRACES, items,
                        sizeof items / sizeof *items);
@@ -84,8 +85,10 @@ const struct gt_stress_ops gt_stress_procs_churn = {
         "three ways, drawn from the seed: at random beside traces of up to 5 ms that start and stop "
         "at random; in step with them, so that Ps die in one trace and come back none to six traces "
         "later; or under a trace of up to 100 ms, so that they die and come back between "
-        "generations and while one ends. Other Gs yield, so that each P that comes back has work at "
-        "once, make system calls, spawn Gs, sleep and talk over channels, and check what they get.",
+        "generations and while one ends. Thirty-two Gs wake at the same instant again and again, so "
+        "that each P that comes back soon has work, and others nap in system calls; in some rounds one more "
+        "makes short calls, spawns Gs or talks over a channel. Mostly the CPUs are idle at times: a "
+        "stop is then short, and there can be many.",
     .bugs = "golang/go #65318: a trace that stops left stale state in dead Ps\n"
             "golang/go #76572: the number of Ps changed between two passes of an advance\n"
             "golang/go #64318: a P's status was told wrongly as a generation ended",

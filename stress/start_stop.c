@@ -10,15 +10,15 @@ static int run(struct gt_stress *s, const struct gt_stress_params *p)
     const struct gt_crew_item items[] = {
         {&gt_load_traces, 1, gt_rng_between(&r, 10, 2000), NULL},
         {&gt_load_traces, gt_rng_between(&r, 1, FEW), 20, NULL},
-        {&gt_load_short_calls, gt_rng_between(&r, 1, FEW), 0, NULL},
         {&gt_load_naps, gt_rng_between(&r, 1, FEW), 0, NULL},
-        {&gt_load_long_calls, 1, 5000, NULL},
-        {&gt_load_talks, gt_rng_between(&r, 1, FEW), 0, NULL},
-        {&gt_load_errands, gt_rng_below(&r, FEW), 0, NULL},
-        {&gt_load_sockets, gt_rng_below(&r, 2), 500, NULL},
-        {&gt_load_spins, gt_rng_below(&r, 2), 1000, NULL},
+        {&gt_load_long_calls, gt_rng_below(&r, FEW), 5000, NULL},
+        {&gt_load_short_calls, gt_crew_one_in(&r, 2), 0, NULL},
+        {&gt_load_talks, gt_crew_one_in(&r, 4), 0, NULL},
+        {&gt_load_errands, gt_crew_one_in(&r, 4), 0, NULL},
+        {&gt_load_sockets, gt_crew_one_in(&r, 3), 500, NULL},
+        {&gt_load_spins, gt_crew_one_in(&r, 8), 1000, NULL},
         {&gt_load_foreigners, gt_rng_below(&r, FEW), 0, NULL},
-        {&gt_load_cycles, gt_rng_below(&r, 2), 2000, NULL},
+        {&gt_load_cycles, gt_crew_one_in(&r, 4), 2000, NULL},
     };
     return gt_crew_run(s, p, GT_STRESS_TRACES, items, sizeof items / sizeof *items);
 }

@@ -118,6 +118,7 @@ struct gt_g {
     void *gc_sp; /* in a system call, or a wait for form's sake: its frames above this stand
                     still; NULL: they do not (gc_scan.c) */
     void *gc_regs[GT_GC_REGS]; /* registers that a callee keeps, as they were then */
+    uint64_t gc_credit_in;     /* the cycle that gc_credit is of (A1 of gc_assist.c) */
     uintptr_t sig_lo, sig_hi;  /* GT_GF_IN_HANDLER: what lies of its registers there */
     uint64_t shrink_seen;   /* gc_stack.c: version of the status at the last look, + 1 */
     uint8_t shrink_wait;    /* looks to pass over */

@@ -263,6 +263,11 @@ static GT_NOINLINE void *alloc_short(struct gt_runtime *rt, size_t size,
 static GT_NOINLINE void charge(struct gt_runtime *rt, size_t size)
 {
     struct gt_g *g = gt_m_g(gt_tls_m());
+    uint64_t cycle = gt_load_relaxed(&rt->gc->begun);
+    if (g->gc_credit_in != cycle) {
+        g->gc_credit_in = cycle;
+        g->gc_credit = 0;
+    }
     g->gc_credit -= gt_gc_pace_charge(rt->gc, size);
     if (g->gc_credit < 0)
         gt_gc_assist(rt);

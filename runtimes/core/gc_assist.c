@@ -5,7 +5,9 @@
  * Invariants:
  *   A1 gc_credit < 0 is a debt, in bytes of marking. A G in debt takes from what workers did in
  *      the background, then marks itself, then waits to be paid. It allocates when it owes
- *      nothing, or when marking is over, which cancels all debts.
+ *      nothing, or when marking is over, which cancels all debts. What is left is of its cycle
+ *      (gc_credit_in): in the next it counts for nothing. A G that takes a dead one's place
+ *      has its credit, since the work was done.
  *   A2 Who waits is queued only while marking goes on, with nothing to take: both are looked at
  *      under the queue's lock. Whoever makes either true looks at the queue afterwards:
  *

@@ -87,6 +87,12 @@ static inline struct gt_rng gt_crew_rng(const struct gt_stress_params *p)
     return gt_rng_make(p->seed, 1ull << 32);
 }
 
+/* 1 in one of n rounds, else 0. */
+static inline uint32_t gt_crew_one_in(struct gt_rng *r, uint32_t n)
+{
+    return gt_rng_below(r, n) == 0;
+}
+
 /* ---- for loads; from any G of the crew -------------------------------------------------- */
 bool gt_load_over(struct gt_load *l);
 /* Memory or threads were refused: the round ends, run() returns rc (negative errno). */

@@ -15,9 +15,11 @@
 
 #define MS 1000000ll
 #define S 1000000000ll
-#define JOURNAL_ENTRIES (1u << 20) /* of an M and round, 56 MB */
-#define TRANSITIONS_MOST (JOURNAL_ENTRIES / 5 * 3)
+/* In a round, by all Ms together; of an M more entries than they can leave. */
+#define TRANSITIONS_MOST 600000u
+#define JOURNAL_ENTRIES (4u * TRANSITIONS_MOST)
 #define SETTLE_NS (GT_TSAN || GT_ASAN ? 20 * S : 2 * S)
+#define PROFILE_HZ 1000 /* of a test that wants samples */
 #define SLOWER (GT_TSAN || GT_ASAN ? 10 : 1)
 
 const char *gt_stress_lacks(const struct gt_stress_cell *c, char *buf, size_t size)
@@ -48,7 +50,7 @@ static uint64_t alive(const struct gt_cell_life *l)
 static bool settle(const struct gt_cell_life *l, uint64_t before)
 {
     const struct gt_runtime_ops *ops = l->cell->ops;
-    int64_t deadline = ops->now() + SETTLE_NS;
+    int64_t deadline = ops->now() + (l->cell->stuck_ns ? l->cell->stuck_ns / 2 : SETTLE_NS);
     while ((int64_t)(alive(l) - before) > 0) {
         if (ops->now() > deadline)
             return false;
@@ -166,6 +168,8 @@ static void judge_cell(struct gt_cell_life *l)
     if (l->cell->config.fault && r->verdict == GT_STRESS_OK)
         gt_result_say(r, GT_STRESS_INCONCLUSIVE, "the planted fault %s was not found",
                       l->cell->config.fault);
+    if (r->verdict == GT_STRESS_OK || r->verdict == GT_STRESS_INCONCLUSIVE)
+        r->seed = l->cell->config.seed; /* all of its rounds again */
 }
 
 /* ---- a cell ------------------------------------------------------------- */
@@ -177,6 +181,8 @@ static int prepare(struct gt_cell_life *l)
     s->tracer = c->config.tracer;
     s->header = c->header;
     s->profile_hz = c->profile_hz;
+    if (s->profile_hz == 0 && (c->test->flags & GT_STRESS_PROFILE))
+        s->profile_hz = PROFILE_HZ;
     s->whole_stacks = c->trace != NULL;
     gt_cell_stem(c, stem, sizeof stem);
     snprintf(s->folder, sizeof s->folder, "%.*s", (int)(strrchr(stem, '/') - stem), stem);

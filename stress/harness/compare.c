@@ -32,6 +32,9 @@ static void look_at_run(struct comparing *c)
         if (wanted(c, GT_ORACLE_LIVENESS))
             gt_result_count(r, GT_ORACLE_LIVENESS, "deadlock", 1);
         gt_result_say(r, GT_STRESS_INCONSISTENT, "every G is parked for ever");
+    } else if (l->no_trace && l->round->profile_hz != 0 &&
+               (rc == -EAGAIN || rc == -ENOTSUP || rc == -EBUSY)) {
+        gt_result_say(r, GT_STRESS_VOID, "no CPU samples are to be had here: %s", strerror(-rc));
     } else if (rc == -ENOMEM || rc == -EAGAIN || rc == -EMFILE || rc == -EINTR) {
         gt_result_say(r, GT_STRESS_INCOMPLETE, "the round broke off: %s", strerror(-rc));
     } else if (rc != 0) {
@@ -54,7 +57,7 @@ static void look_at_run(struct comparing *c)
 /* ---- traces: are they there, and in order? ------------------------------ */
 static void look_at_files(struct comparing *c)
 {
-    c->whole = true;
+    c->whole = c->l->ran == 0; /* else the trace ended with the run, in the middle */
     for (size_t i = 0; i < c->n; i++) {
         const struct gt_round_trace *t = c->traces[i];
         c->l->r->trace_bytes += t->taken;

@@ -25,9 +25,12 @@ static void tell(void *arg, const struct gt_stress_result *r)
 static void child_main(int fd, void *arg)
 {
     static struct gt_stress_result r; /* large */
+    const struct gt_stress_cell *c = arg;
     (void)signal(SIGPIPE, SIG_IGN);
+    if (c->quiet && !freopen("/dev/null", "w", stderr))
+        _exit(1);
     report_fd = fd;
-    gt_stress_cell_run(arg, &r, tell, NULL);
+    gt_stress_cell_run(c, &r, tell, NULL);
     tell(NULL, &r);
 }
 

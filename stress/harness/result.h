@@ -68,7 +68,7 @@ struct gt_stress_class {
 struct gt_stress_result {
     enum gt_stress_verdict verdict;
     char why[240];
-    uint64_t seed; /* of the last round, which is the one that failed */
+    uint64_t seed; /* of the round that failed; of the first when none did */
     uint64_t rounds, void_rounds; /* void: the journal was too small */
     int64_t ns;
     int64_t judging_ns; /* of it: comparing */

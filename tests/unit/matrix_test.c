@@ -26,7 +26,7 @@
 #include "tap.h"
 
 #if GT_TSAN
-enum { OPS = 2000, GS = 4000, LIMIT_S = 300 };
+enum { OPS = 2000, GS = 1500, LIMIT_S = 300 };
 #elif GT_ASAN
 enum { OPS = 10000, GS = 4000, LIMIT_S = 180 };
 #else

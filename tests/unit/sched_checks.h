@@ -361,6 +361,8 @@ static bool check_fairness(const struct gt_scheduler_ops *ops, struct verdict *v
     bool good = true;
     for (size_t i = 0; good && i < sizeof ks / sizeof ks[0]; i++)
         for (uint32_t mode = 0; good && mode < FAIR_MODES; mode++) {
+            if (mode == FAIR_LONG && ks[i] > 10)
+                continue; /* the same, and LONG_MAX times as many picks */
             struct fair f = {mock_open(ops, 1, 1, 1000), ks[i], mode, 0, 0, 0, 0};
             if (!f.m)
                 return false;

@@ -102,10 +102,11 @@ int gt_child_read(struct gt_child *c, void *record, size_t n, int64_t deadline,
 static int try_wait(struct gt_child *c, int64_t deadline)
 {
     int status;
-    for (int64_t pause = 100000; waitpid(c->pid, &status, WNOHANG) == 0; pause += pause / 2) {
+    for (long pause = 100000; waitpid(c->pid, &status, WNOHANG) == 0;
+         pause = pause < 14000000 ? pause + pause / 2 : 20000000) {
         if (gt_child_clock() >= deadline)
             return -1;
-        struct timespec ts = {0, pause < 20000000 ? (long)pause : 20000000};
+        struct timespec ts = {0, pause};
         nanosleep(&ts, NULL);
     }
     return status;
