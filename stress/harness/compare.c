@@ -57,7 +57,7 @@ static void look_at_run(struct comparing *c)
 /* ---- traces: are they there, and in order? ------------------------------ */
 static void look_at_files(struct comparing *c)
 {
-    c->whole = true;
+    c->whole = c->l->ran == 0; /* else the trace ended with the run, in the middle */
     for (size_t i = 0; i < c->n; i++) {
         const struct gt_round_trace *t = c->traces[i];
         c->l->r->trace_bytes += t->taken;

@@ -8,8 +8,9 @@
  *      its entries that is not before n finds it.
  *   I2 A G that lives when n begins has exactly one; one that is born in n, or dead, has none.
  *   I3 A P that has an event in n has exactly one.
- * Limits: an entry off any section may lie before or after a trace that begins or ends at that
- * very moment (jentry.epoch): both are then taken for true.
+ * Limits: a P without any event in a trace may be Idle or Running there, and is not missed. An
+ *   entry off any section may lie before or after a trace that begins or ends at that
+ *   very moment (jentry.epoch): both are then taken for true.
  */
 #include <errno.h>
 
@@ -203,9 +204,10 @@ static unsigned p_after(const struct gt_must *m)
     }
 }
 
-static bool in_trace(const struct gt_truth *t, const struct gt_must *m)
+/* A must of the trace at hand, or NULL: what a P does between two traces leaves no event. */
+static const struct gt_must *in_trace(const struct gt_truth *t, const struct gt_must *m)
 {
-    return m && gt_truth_key(&t->e[m->entry]) >> TRACE_SHIFT == t->key >> TRACE_SHIFT;
+    return m && gt_truth_key(&t->e[m->entry]) >> TRACE_SHIFT == t->key >> TRACE_SHIFT ? m : NULL;
 }
 
 static unsigned wire_of_p(unsigned status)
@@ -236,10 +238,11 @@ static unsigned p_may(struct gt_truth *t, struct gt_chain *k)
     const struct gt_must *m;
     while ((m = p_must(t, k, k->cursor)) != NULL && generation_of(t, m) < t->g->gen)
         k->cursor++;
-    const struct gt_must *prev = k->cursor ? p_must(t, k, k->cursor - 1) : NULL;
-    if (in_trace(t, m))
+    const struct gt_must *prev = in_trace(t, k->cursor ? p_must(t, k, k->cursor - 1) : NULL);
+    m = in_trace(t, m);
+    if (m)
         return p_before(m, prev);
-    return in_trace(t, prev) ? p_after(prev) : p_unmoved(t, k);
+    return prev ? p_after(prev) : p_unmoved(t, k);
 }
 
 static void p_status(struct gt_truth *t, const struct gt_event *ev, uint64_t tid, uint64_t offset)

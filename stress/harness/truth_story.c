@@ -43,6 +43,9 @@ struct walk {
     bool ends;       /* its first side ended */
     uint64_t generation;
     struct gt_run *run;
+    uint64_t events;  /* musts so far */
+    uint64_t ordinal; /* of the M's first event */
+    bool has_ordinal;
     uint64_t section; /* generation of the last section, 0 none */
     size_t outside;   /* entries outside before which section comes is not known */
 };
@@ -140,6 +143,7 @@ static struct gt_must *push(struct gt_truth *t, struct walk *w, uint32_t entry, 
                                   .first = (uint32_t)t->n_must};
     }
     w->run->n++;
+    w->events++;
     if (t->must_of[entry] == GT_NO_INDEX)
         t->must_of[entry] = (uint32_t)t->n_must;
     v += t->n_must++;
@@ -363,6 +367,26 @@ static void section(struct gt_truth *t, struct walk *w, const struct gt_jentry *
         t->outside[w->outside].after = w->section;
 }
 
+/* The event stands on its side of the change: what an M gives up is its own when it says so
+ * (protocol: out of Running the event comes first, all else changes first). */
+static void check_side(struct gt_truth *t, struct walk *w, uint32_t entry, const struct row *r)
+{
+    const struct gt_jentry *e = &t->e[entry];
+    uint64_t want = w->ordinal + w->events + r->side, other = w->ordinal + w->events + !r->side;
+    if (w->has_ordinal && e->ordinal != want && e->ordinal == other)
+        gt_truth_lie(t, &(struct gt_lie){.cls = GT_TRUTH_order,
+                                         .was = e,
+                                         .said = "",
+                                         .generation = gt_jtok_generation(e->tok),
+                                         .m = (uint64_t)e->tid,
+                                         .explain = r->side == BEFORE
+                                                        ? "its event was written after the change"
+                                                        : "its event was written before the change"});
+    else
+        w->ordinal = e->ordinal - w->events - r->side;
+    w->has_ordinal = true;
+}
+
 static void transition(struct gt_truth *t, struct walk *w, size_t pos)
 {
     uint32_t entry = gt_truth_at(t, pos);
@@ -377,6 +401,8 @@ static void transition(struct gt_truth *t, struct walk *w, size_t pos)
         w->direct--;
     bool own_call = r && r->when == OWN_CALL;
     if (r && on) {
+        if (r->event[0])
+            check_side(t, w, entry, r);
         must(t, w, entry, r->event[0]);
         /* A P that was taken from another's call is had from here on. */
         must(t, w, entry, r->event[1]);

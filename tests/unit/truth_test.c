@@ -256,6 +256,32 @@ static void prices(unsigned pairs)
         price_of(&all[i], pairs);
 }
 
+/* A transition that was made in no section while the trace was on; an event that comes on the
+ * wrong side of its change. */
+static void broken_runtimes(void)
+{
+    static const struct truth_cell cell = {"pingpong", NULL, "worksteal", "gen", GT_SYSCALLS_STATUS,
+                                           2,          500,  0,           0,     1};
+    struct truth_run r;
+    struct gt_truth_result a, b;
+    struct gt_truth_options o = {.syscalls = cell.model};
+    size_t i, woken = 0;
+    truth_run_cell(&cell, &r);
+    for (i = 0; i < r.n && woken < 100; i++)
+        woken += r.e[i].kind == GT_J_G && r.e[i].from == GT_G_WAITING &&
+                 r.e[i].to == GT_G_RUNNABLE && gt_jtok_on(r.e[i].tok);
+    struct gt_jentry *e = &r.e[i - 1];
+    uint64_t tok = e->tok;
+    e->tok = GT_JTOK_NONE;
+    int rc = gt_truth_compare(r.e, r.n, 0, &r.fd, 1, &o, &a);
+    e->tok = tok;
+    e->ordinal++;
+    rc = rc ? rc : gt_truth_compare(r.e, r.n, 0, &r.fd, 1, &o, &b);
+    ok(rc == 0 && a.by_class[GT_TRUTH_unsectioned] == 1, "a change outside of any section");
+    ok(rc == 0 && b.by_class[GT_TRUTH_order] == 1 && b.lies == 1, "an event before its change");
+    truth_run_free(&r);
+}
+
 int main(void)
 {
     const char *price = getenv("GT_TRUTH_PRICE");
@@ -264,6 +290,7 @@ int main(void)
     if (price)
         prices((unsigned)strtoul(price, NULL, 10));
     saved_files();
+    broken_runtimes();
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         struct truth_cell c = cells[i];
         c.n *= TIMES;
