@@ -136,6 +136,10 @@ if command -v prove >/dev/null; then
   ln -s "$build/stress/$test" bin/
   if ! prove --ext '' bin/ :: --scheduler=worksteal --duration=300ms >out 2>err; then not_ok 'prove'; fi
   says out '^Result: PASS'
+  if run 0 cmake --install "$build" --prefix "$place/inst"; then
+    run 0 prove --ext '' "inst/libexec/gauntlet/stress/$test" :: --scheduler=worksteal --duration=300ms || true
+    run 0 inst/bin/gauntlet stress "${one[@]}" || true
+  fi
 fi
 
 # The last trace is kept where it is asked for, and is consistent.
