@@ -13,7 +13,7 @@ static int run(struct gt_stress *s, const struct gt_stress_params *p)
         {&gt_load_naps, procs + gt_rng_below(&r, FEW), gt_rng_between(&r, 40, 400), NULL},
         {&gt_load_pipes, gt_rng_between(&r, 1, FEW), gt_rng_between(&r, 100, 4000), NULL},
         {&gt_load_long_calls, gt_rng_between(&r, 1, 3), gt_rng_between(&r, 2000, 30000), NULL},
-        {&gt_load_yields, gt_rng_between(&r, 1, 3), 0, NULL},
+        {&gt_load_yields, gt_rng_between(&r, 1, 2), 0, NULL},
         {&gt_load_looks, 1, gt_rng_between(&r, 20, 600), NULL},
     };
     return gt_crew_run(s, p, 0, items, sizeof items / sizeof *items);
@@ -25,8 +25,8 @@ const struct gt_stress_ops gt_stress_syscall_storm = {
     .text =
         "Gs make system calls of four kinds: getpid in short rows, naps of 20 to 400 us, naps of up "
         "to 30 ms that last over whole generations, and reads of a pipe that block until a byte "
-        "comes. Others only yield, so that a P whose G is in a call is always wanted. One G stops "
-        "the world up to ten thousand times a second. So the monitor, who stops the world and who "
+        "comes. One or two only yield, so that a P whose G is in a call is always wanted. One G stops "
+        "the world again and again, at most 600 us apart. So the monitor, who stops the world and who "
         "ends a generation all take Ps from calls, calls begin while a stop is pending, and calls "
         "that return race with whoever takes their P. Each call's result and each byte that goes "
         "through a pipe are checked.",
