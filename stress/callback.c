@@ -34,5 +34,6 @@ const struct gt_stress_ops gt_stress_callback = {
             "golang/go #54458: events of borrowed threads\n"
             "golang/go #69085: a G that had come back from a foreign call was walked by stale words",
     .needs = GT_RT_CALLBACK | GT_RT_SYSCALL | GT_RT_TIMERS,
+    .windows = {{GT_WINDOW_foreign_born, 1, 0}, {GT_WINDOW_foreign_left, 1, 0}},
     .run = run,
 };

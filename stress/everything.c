@@ -45,5 +45,6 @@ const struct gt_stress_ops gt_stress_everything = {
             "golang/go #67379: a nested event lost a buffer\n"
             "and those of all other tests",
     .flags = GT_STRESS_PROCS | GT_STRESS_TRACES,
+    .windows = {{GT_WINDOW_trace_start, 1, 0}},
     .run = run,
 };

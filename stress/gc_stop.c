@@ -36,5 +36,6 @@ const struct gt_stress_ops gt_stress_gc_stop = {
             "golang/go ff7cf2d4: the collector and the end of a generation waited for each other\n"
             "golang/go b6b72c77: a call that met a stop reported the wrong end of its P",
     .needs = GT_RT_GC | GT_RT_WORLD | GT_RT_PROCS | GT_RT_TIMERS,
+    .windows = {{GT_WINDOW_world_stop, 1, 0}, {GT_WINDOW_pretend_wait, 1, 0}},
     .run = run,
 };

@@ -94,5 +94,8 @@ const struct gt_stress_ops gt_stress_procs_churn = {
             "golang/go #64318: a P's status was told wrongly as a generation ended",
     .needs = GT_RT_PROCS | GT_RT_TIMERS,
     .flags = GT_STRESS_PROCS | GT_STRESS_TRACES,
+    .windows = {{GT_WINDOW_proc_died, 1, 0},
+                {GT_WINDOW_world_stop, 1, 0},
+                {GT_WINDOW_trace_start, 1, 0}},
     .run = run,
 };

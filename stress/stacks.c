@@ -36,5 +36,6 @@ const struct gt_stress_ops gt_stress_stacks = {
             "another's; that of a G made ready; that of a G that waited for form's sake\n"
             "golang/go #66889: the stack of a G in a system call was walked from the wrong frame",
     .needs = GT_RT_GC | GT_RT_CORO | GT_RT_SYSCALL | GT_RT_TIMERS | GT_RT_PARK | GT_RT_CHAN,
+    .windows = {{GT_WINDOW_switch_direct, 1, 0}, {GT_WINDOW_pretend_wait, 1, 0}},
     .run = run,
 };

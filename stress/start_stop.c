@@ -39,5 +39,6 @@ const struct gt_stress_ops gt_stress_start_stop = {
             "golang/go 3073f3f9: a timer of the last trace rang in the next",
     .needs = GT_RT_TRACE | GT_RT_TIMERS | GT_RT_SYSCALL,
     .flags = GT_STRESS_TRACES,
+    .windows = {{GT_WINDOW_trace_start, 1, 0}},
     .run = run,
 };

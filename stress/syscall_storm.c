@@ -36,5 +36,8 @@ const struct gt_stress_ops gt_stress_syscall_storm = {
             "golang/go #64061: a steal was matched with the wrong one of two calls\n"
             "golang/go #65196: a G in a call for a whole generation was given the wrong thread",
     .needs = GT_RT_SYSCALL | GT_RT_TIMERS | GT_RT_WORLD,
+    .windows = {{GT_WINDOW_syscall_steal, 1, 0},
+                {GT_WINDOW_syscall_lost, 1, 0},
+                {GT_WINDOW_world_stop, 1, 0}},
     .run = run,
 };
