@@ -37,7 +37,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(const struct job *j, enu
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     gt_say("run", "%s", text);
-    return status;
+    return (int)status;
 }
 
 /* ---- the programs ------------------------------------------------------------ */

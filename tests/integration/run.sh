@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# GT_TEST: timeout=120
+# GT_TEST: timeout=240
 # `gauntlet run` and `gauntlet plan`: a tiny plan, its table, JSON and files; cells that crash, hang and lie; going on;
 # being interrupted; bad plans; folders and disks that cannot be written.
 set -euo pipefail
