@@ -50,16 +50,14 @@ refused() { # WORDS ARGUMENT...: status 2, one line on standard error with all o
   done
 }
 
-tests=$("$gauntlet" list stress | awk '{print $1}')
-faults=$("$gauntlet" list faults | awk '{print $1}')
+tests=$("$gauntlet" list stress | awk '{print $1}' | tr '\n' ' ')
+faults=$("$gauntlet" list faults | awk '{print $1}' | tr '\n' ' ')
 test=stress # many Gs that come and go: no window is hard to enter
 one=("$test" --scheduler=worksteal --duration=500ms)
 
 # Names list what there is.
-# shellcheck disable=SC2086
-refused "nope $(echo $tests)" nope
-# shellcheck disable=SC2086
-refused "nope $(echo $faults) all" --fault=nope
+refused "nope $tests" nope
+refused "nope $faults all" --fault=nope
 refused 'nope order truth ownership locks liveness conservation' --oracle=nope
 refused 'order, conservation' --oracle=order,
 refused 'nope off low medium high' --perturb=nope
