@@ -34,7 +34,7 @@
 #include "gauntlet/tracer.h"
 #include "tap.h"
 
-#include "cli/judge.c"
+#include "harness/judge.h"
 #include "trace_matrix_extra.h"
 
 #if GT_TSAN
