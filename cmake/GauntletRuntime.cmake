@@ -32,11 +32,6 @@ gt_read_def(stress_tests ${root}/stress/stress.def GT_STRESS)
 gt_def_sources(stress_sources ${root}/stress/stress.def GT_STRESS ${root}/stress)
 file(GLOB stress_common CONFIGURE_DEPENDS ${root}/stress/harness/*.c ${root}/stress/common/*.c)
 list(APPEND stress_sources ${stress_common})
-foreach(part windows)
-  if(NOT EXISTS ${root}/stress/harness/${part}.c)
-    list(APPEND stress_sources ${root}/stress/harness/absent/${part}.c)
-  endif()
-endforeach()
 
 # cli/main.c is the program, cli/stress_main.c that of one stress test.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${root}/cli/*.c)

@@ -10,10 +10,10 @@
 #include "tap.h"
 
 #define GT_PROGRAM "gauntlet"
+#include "harness/json.h"
+#include "harness/outfile.h"
 #include "cli/figures.c"
-#include "cli/json.c"
 #include "cli/options.c"
-#include "cli/outfile.c"
 #include "cli/shared.c"
 
 enum { ALL = 0xffffffff };
