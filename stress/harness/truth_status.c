@@ -65,13 +65,34 @@ struct state {
     const struct gt_jentry *prev; /* what brought it there; NULL: before the journal */
 };
 
+/*
+ * Is the i-th of its entries before the generation at hand? One that is vague is so if what came
+ * next in a section is: its versions tell the order, whatever epoch was seen.
+ *
+ *   M without a P                    trace starts                   another M
+ *   acquire: off
+ *   Syscall -> Runnable              epoch: on; generation 1
+ *   journals: off, epoch on                                         Runnable -> Running, in 1
+ *                                    generation 2
+ */
+static bool is_before(const struct gt_truth *t, const struct gt_chain *k, uint64_t i)
+{
+    const struct gt_jentry *e = gt_chain_at(t, &t->gs, k, i);
+    if (!e || gt_truth_key(e) < t->key)
+        return e != NULL;
+    while (e && (is_vague(e) || e->tok == GT_JTOK_NONE))
+        e = gt_chain_at(t, &t->gs, k, ++i);
+    return e && gt_truth_key(e) < t->key;
+}
+
 /* I1. Generations come in order. */
 static struct state state_of(struct gt_truth *t, struct gt_chain *k)
 {
     const struct gt_chains *c = &t->gs;
     const struct gt_jentry *e;
-    while ((e = gt_chain_at(t, c, k, k->cursor)) != NULL && gt_truth_key(e) < t->key)
+    while (is_before(t, k, k->cursor))
         k->cursor++;
+    e = gt_chain_at(t, c, k, k->cursor);
     struct state s = {.prev = k->cursor ? gt_chain_at(t, c, k, k->cursor - 1) : NULL};
     s.may = BIT(s.prev ? wire_of(s.prev->to, s.prev->reason) : wire_of(e->from, e->reason));
     for (uint64_t i = k->cursor; (e = gt_chain_at(t, c, k, i)) != NULL && is_vague(e); i++)

@@ -577,7 +577,8 @@ static void look_who_came(struct gt_task *t, void *arg)
 {
     struct gt_g *g = gt_g_of(t);
     (void)arg;
-    if ((g->flags & GT_GF_EXTRA) && gt_g_status(g) == GT_G_RUNNABLE)
+    uint64_t w = gt_load_acquire(&t->status); /* pair: gstatus */
+    if (gt_status_of(w) == GT_G_RUNNABLE && (g->flags & GT_GF_EXTRA))
         gt_store_relaxed(&came, t->id);
 }
 
