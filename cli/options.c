@@ -387,6 +387,7 @@ static int take_perturb(const struct given *g)
     if (level < 0)
         return refuse(g, "no such level: use off, low, medium or high");
     g->o->perturb = (uint32_t)level;
+    g->o->perturb_given = true;
     return 0;
 }
 
@@ -555,7 +556,8 @@ static const struct option options[] = {
      take_gc_poison},
     {GT_OPT_FAULT, "--fault", "NAME", "a planted fault (preset faults), or all of them", take_fault},
     {GT_OPT_FAULT, "--runs", "N", "so many runs of each fault (1)", take_runs},
-    {GT_OPT_PERTURB, "--perturb", "LEVEL", "delays at labelled points: off, low, medium, high (off)",
+    {GT_OPT_PERTURB, "--perturb", "LEVEL", "delays at labelled points: off, low, medium, high (off; with --fault "
+     "medium)",
      take_perturb},
     {GT_OPT_ORACLE, "--oracle", "NAME[,NAME]", "order, truth, ownership, locks, liveness, "
      "conservation (all)", take_oracle},
