@@ -148,7 +148,7 @@ static bool well_said(const struct gt_fault_info *f)
            (!f->seed || IS_ONE_OF(f->seed, "000", "001", "002", "003", "004")) &&
            IS_ONE_OF(f->oracle, "order", "truth", "ownership", "locks", "liveness") &&
            IS_ONE_OF(f->test, "syscall-storm", "gc-stop", "procs-churn", "start-stop", "inject",
-                     "callback", "stacks", "everything") &&
+                     "callback", "stacks", "everything", "quiet") &&
            IS_ONE_OF(f->syscalls, "status", "scanbit", "both");
 }
 
