@@ -137,6 +137,8 @@ static void print_fault(const struct gt_fault_info *f)
     printf("%s: %s; test %s", f->oracle, f->cls, f->test);
     if (strcmp(f->syscalls, "both") != 0)
         printf("; syscalls %s", f->syscalls);
+    if (f->options[0])
+        printf("; %s", f->options);
     putchar(')');
 }
 
@@ -180,6 +182,8 @@ static void json_fault(struct gt_json *j, const struct gt_fault_info *f)
     gt_json_str(j, f->test);
     gt_json_key(j, "syscalls");
     gt_json_str(j, f->syscalls);
+    gt_json_key(j, "options");
+    gt_json_str(j, f->options);
 }
 
 /* The windows that it must enter, the bugs that it is for, one a line. */

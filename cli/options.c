@@ -383,7 +383,8 @@ static const struct gt_option options[] = {
     {GT_OPT_FAULT, "--fault", "NAME", "a planted fault (preset faults), or all of them",
      gt_take_fault},
     {GT_OPT_FAULT, "--runs", "N", "so many runs of each fault (1)", gt_take_runs},
-    {GT_OPT_PERTURB, "--perturb", "LEVEL", "delays at labelled points: off, low, medium, high (off)",
+    {GT_OPT_PERTURB, "--perturb", "LEVEL",
+     "delays at labelled points: off, low, medium, high (off; with --fault medium)",
      gt_take_perturb},
     {GT_OPT_ORACLE, "--oracle", "NAME[,NAME]", "order, truth, ownership, locks, liveness, "
      "conservation (all)", gt_take_oracle},

@@ -47,6 +47,7 @@ int gt_take_perturb(const struct gt_given *g)
     if (level < 0)
         return gt_option_refuse(g, "no such level: use off, low, medium or high");
     g->o->perturb = (uint32_t)level;
+    g->o->perturb_given = true;
     return 0;
 }
 

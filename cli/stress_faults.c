@@ -15,8 +15,6 @@
 #include "harness/seer.h"
 #include "stress_verb.h"
 
-#define RUN_NS (30ll * 1000000000)
-
 struct row {
     const struct gt_fault_info *fault;
     struct gt_stress_plan plan; /* of one cell */
@@ -39,19 +37,17 @@ struct table {
 /* ---- one fault ------------------------------------------------------------ */
 static bool place_row(struct row *row, const struct gt_stress_plan *asked)
 {
-    char err[2048];
+    char err[2048] = "";
     row->plan = *asked;
     row->plan.o.fault = row->fault->name;
     row->runs = asked->o.runs ? asked->o.runs : 1;
     row->plan.o.runs = row->runs;
     if (row->plan.n_tests == 0)
         row->plan.tests[row->plan.n_tests++] = gt_stress_find(row->fault->test, err, sizeof err);
-    if (!row->plan.tests[0]) {
+    if (!row->plan.tests[0] || gt_stress_aim(&row->plan.o, err, sizeof err) != 0) {
         gt_say("stress", "the fault %s: %s", row->fault->name, err);
         return false;
     }
-    if (asked->o.duration_ns == 0)
-        row->plan.o.duration_ns = RUN_NS;
     gt_stress_fill_in(&row->plan);
     row->plan.n_cells = 1; /* of lists the first */
     row->points = calloc(row->runs, sizeof *row->points);
@@ -167,6 +163,8 @@ static void json_row(struct gt_json *j, const struct row *r)
     gt_json_key(j, "class");
     gt_json_str(j, r->fault->cls);
     gt_json_close(j, '}');
+    gt_json_key(j, "options");
+    gt_json_str(j, r->fault->options);
     gt_json_key(j, "runs");
     gt_json_uint(j, r->runs);
     gt_json_key(j, "found");

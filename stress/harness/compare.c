@@ -131,7 +131,10 @@ static void truth(struct comparing *c)
     for (size_t i = 0; i < c->n; i++)
         fds[i] = c->traces[i]->fd;
     int rc = gt_truth_compare(l->journal, l->n_journal, l->lost, fds, c->n, &o, &t);
-    if (rc != 0)
+    if (rc == -EBADMSG) { /* of the trace, at whose end the comparison broke off */
+        gt_result_count(l->r, GT_ORACLE_TRUTH, "no-trace", 1);
+        gt_result_finding(l->r, "truth: a trace cannot be read");
+    } else if (rc != 0)
         gt_result_say(l->r, GT_STRESS_INCOMPLETE, "journal and traces cannot be compared: %s",
                       strerror(-rc));
     for (int i = 0; rc == 0 && i < GT_TRUTH_CLASSES; i++)
