@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# GT_TEST: timeout=240
+# GT_TEST: labels=quick,reduced,smoke timeout=240
 # Stress tests from outside: statuses, what is refused, TAP by prove, JUnit, JSON, a command that repeats a cell, a child
 # that is killed, a full disk, one program per test, from the build tree and installed.
 set -euo pipefail
@@ -204,7 +204,7 @@ fi
 
 # Planted faults, where the build has them.
 if [ "${GT_PRESET:-}" = faults ]; then
-  run 1 "$gauntlet" stress --fault=inject_event_first --duration=30s --out=fault || true
+  run 1 "$gauntlet" stress --fault=inject_event_first --oracle=order --duration=60s --out=fault || true
   says out '^not ok 1 - inject ' 'fault=inject_event_first' '  by_class: \[.*order/' '  file_1: '
   sed -n 's/^  replay: "\(.*\)"$/\1/p' out >replay
   says replay '--fault=inject_event_first' '--seed='
