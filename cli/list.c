@@ -137,17 +137,29 @@ static void print_fault(const struct gt_fault_info *f)
     printf("%s: %s; test %s", f->oracle, f->cls, f->test);
     if (strcmp(f->syscalls, "both") != 0)
         printf("; syscalls %s", f->syscalls);
+    if (f->options[0])
+        printf("; %s", f->options);
     putchar(')');
+}
+
+static int widest(const struct kind *k)
+{
+    struct item it;
+    size_t width = 16;
+    for (size_t i = 0; k->item(i, &it); i++)
+        width = strlen(it.name) > width ? strlen(it.name) : width;
+    return (int)width;
 }
 
 static void print_kind(const struct kind *k, bool heading)
 {
     struct item it;
+    int width = widest(k);
     size_t i = 0;
     for (; k->item(i, &it); i++) {
         if (heading && i == 0)
             printf("%s:\n", k->plural);
-        printf("%s%-16s %s", heading ? "  " : "", it.name, it.summary);
+        printf("%s%-*s %s", heading ? "  " : "", width, it.name, it.summary);
         if (it.flags && strcmp(it.flags_key, "capabilities") == 0)
             print_flags(&it);
         if (it.fault)
@@ -170,6 +182,8 @@ static void json_fault(struct gt_json *j, const struct gt_fault_info *f)
     gt_json_str(j, f->test);
     gt_json_key(j, "syscalls");
     gt_json_str(j, f->syscalls);
+    gt_json_key(j, "options");
+    gt_json_str(j, f->options);
 }
 
 /* The windows that it must enter, the bugs that it is for, one a line. */
@@ -245,7 +259,7 @@ static int list(const struct gt_options *o, const struct kind *only)
 static int run(const struct gt_verb *v, int argc, char **argv)
 {
     struct gt_options o;
-    char err[512];
+    char err[2048];
     if (gt_options_parse(&o, v->name, v->options, argc, argv, err, sizeof err) != 0) {
         gt_say(v->name, "%s", err);
         return GT_EXIT_USAGE;

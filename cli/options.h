@@ -72,7 +72,7 @@ struct gt_options {
     uint32_t perturb;
     uint32_t oracles;     /* bits; 0: not given */
     bool lean;
-    bool bind_given, json, million, rules_go, check_owner, resume, seed_given;
+    bool bind_given, json, million, rules_go, check_owner, resume, seed_given, perturb_given;
     char **args; /* what is no option, in order; points into argv */
     int n_args;
 };

@@ -69,13 +69,10 @@ static enum meaning meaning_of(const struct gt_options *o, struct gt_stress_plan
 /* No names: all tests, or the one that the fault is for. */
 static int default_tests(struct gt_stress_plan *p)
 {
-    const struct gt_fault_info *f = NULL;
+    const struct gt_fault_info *f = gt_stress_fault(p->o.fault);
     char err[2048];
     if (p->n_tests > 0)
         return 0;
-    for (size_t i = 0; p->o.fault && (f = gt_fault_info(i)) != NULL; i++)
-        if (strcmp(f->name, p->o.fault) == 0)
-            break;
     if (f) {
         p->tests[0] = gt_stress_find(f->test, err, sizeof err);
         p->n_tests = p->tests[0] != NULL;
@@ -120,13 +117,13 @@ static int hand_over(int argc, char **argv)
 
 static int run_tests(struct gt_stress_plan *p, int argc, char **argv)
 {
-    char err[512];
+    char err[2048];
     if (!GT_ORACLE)
         return hand_over(argc, argv);
     bool all = p->o.fault && strcmp(p->o.fault, "all") == 0;
     if (!all && default_tests(p) != 0)
         return GT_EXIT_USAGE;
-    if (gt_traced_refuse(&p->o, err, sizeof err) != 0) {
+    if (gt_stress_aim(&p->o, err, sizeof err) != 0 || gt_traced_refuse(&p->o, err, sizeof err) != 0) {
         gt_say("stress", "%s", err);
         return GT_EXIT_USAGE;
     }
@@ -195,6 +192,7 @@ const struct gt_verb gt_verb_stress = {
         "What a failing round leaves (traces, journal, dump) goes to --out, or to $TMPDIR;\n"
         "--out also keeps stress.tap, stress.xml (JUnit) and stress.json.\n"
         "--fault=NAME plants a fault (preset faults): 1 says it was found, 3 that it was not.\n"
+        "What is not given, the test too, is then as the fault's line in faults.def has it.\n"
         "--fault=all prints a table of all: 0 says that each was found.\n"
         "A WORKLOAD (see list workloads) runs alone, in either program: with --ops, --gs,\n"
         "--check-owner or --lean all names are of workloads. It fails when its own check fails,\n"

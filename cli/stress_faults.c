@@ -12,9 +12,8 @@
 #include "gauntlet/fault.h"
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
+#include "harness/seer.h"
 #include "stress_verb.h"
-
-#define RUN_NS (30ll * 1000000000)
 
 struct row {
     const struct gt_fault_info *fault;
@@ -38,19 +37,17 @@ struct table {
 /* ---- one fault ------------------------------------------------------------ */
 static bool place_row(struct row *row, const struct gt_stress_plan *asked)
 {
-    char err[2048];
+    char err[2048] = "";
     row->plan = *asked;
     row->plan.o.fault = row->fault->name;
     row->runs = asked->o.runs ? asked->o.runs : 1;
     row->plan.o.runs = row->runs;
     if (row->plan.n_tests == 0)
         row->plan.tests[row->plan.n_tests++] = gt_stress_find(row->fault->test, err, sizeof err);
-    if (!row->plan.tests[0]) {
+    if (!row->plan.tests[0] || gt_stress_aim(&row->plan.o, err, sizeof err) != 0) {
         gt_say("stress", "the fault %s: %s", row->fault->name, err);
         return false;
     }
-    if (asked->o.duration_ns == 0)
-        row->plan.o.duration_ns = RUN_NS;
     gt_stress_fill_in(&row->plan);
     row->plan.n_cells = 1; /* of lists the first */
     row->points = calloc(row->runs, sizeof *row->points);
@@ -94,30 +91,9 @@ static int by_time(const void *a, const void *b)
     return (x->result.first.ns > y->result.first.ns) - (x->result.first.ns < y->result.first.ns);
 }
 
-/* Is it the oracle of faults.def, and one of its classes? */
-static bool is_expected(const struct gt_fault_info *f, const char *name)
-{
-    size_t n = strlen(f->oracle);
-    if (strncmp(name, f->oracle, n) != 0 || name[n] != '/')
-        return false;
-    const char *cls = name + n + 1;
-    size_t k = strlen(cls);
-    for (const char *at = f->cls; *at; at += strcspn(at, ","), at += *at == ',') {
-        at += strspn(at, " ");
-        if (strcspn(at, ",") == k && memcmp(at, cls, k) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Who saw it: several may have; the one that must, when it has. */
 static const char *seer(const struct row *row, uint32_t i)
 {
-    const struct gt_stress_result *r = &row->points[i].result;
-    for (uint32_t k = 0; k < r->n_classes; k++)
-        if (is_expected(row->fault, r->classes[k].name))
-            return r->classes[k].name;
-    return r->first.name;
+    return gt_fault_seer(row->fault, &row->points[i].result);
 }
 
 static uint32_t seen_by(const struct row *row, const char *name)
@@ -154,7 +130,7 @@ static void print_row(FILE *f, const struct row *r)
             gt_syscalls_name(r->plan.o.syscalls[0]), r->found, r->runs);
     if (r->found)
         fprintf(f, "%8.2f %10" PRIu64 "  %s%s\n", r->seconds, r->events, r->by,
-                is_expected(r->fault, r->by) ? "" : " (!)");
+                gt_fault_expects(r->fault, r->by) ? "" : " (!)");
     else
         fprintf(f, "%8s %10s  not found\n", "-", "-");
 }
@@ -187,12 +163,16 @@ static void json_row(struct gt_json *j, const struct row *r)
     gt_json_key(j, "class");
     gt_json_str(j, r->fault->cls);
     gt_json_close(j, '}');
+    gt_json_key(j, "options");
+    gt_json_str(j, r->fault->options);
     gt_json_key(j, "runs");
     gt_json_uint(j, r->runs);
     gt_json_key(j, "found");
     gt_json_uint(j, r->found);
     gt_json_key(j, "by");
     gt_json_str(j, r->found ? r->by : NULL);
+    gt_json_key(j, "as_expected");
+    gt_json_bool(j, r->found && gt_fault_expects(r->fault, r->by));
     gt_json_key(j, "median_s");
     gt_json_num(j, r->seconds);
     gt_json_key(j, "median_events");

@@ -17,7 +17,12 @@
 
 #define S 1000000000ll
 #define CELL_NS (GT_TSAN || GT_ASAN ? 5 * S : S)
-#define FAULT_NS (30 * S)
+/* Of a planted fault: one of the five seeds, another. */
+#define SEED_NS (30 * S)
+#define FAULT_NS (60 * S)
+#define FAULT_ROUND_NS (S / 2) /* the shorter, the more is drawn */
+/* Of a fault that ends in a hang: far above what disturbance holds anybody. */
+#define FAULT_STUCK_NS (GT_TSAN || GT_ASAN ? 0 : 5 * S)
 #define PROCS 4
 
 /* ---- the plan ------------------------------------------------------------ */
@@ -34,11 +39,14 @@ static void fill_schedulers(struct gt_options *o, bool all)
 
 static enum gt_syscall_model model_of(const char *fault)
 {
-    const struct gt_fault_info *f;
-    for (size_t i = 0; fault && (f = gt_fault_info(i)) != NULL; i++)
-        if (strcmp(f->name, fault) == 0 && strcmp(f->syscalls, "status") == 0)
-            return GT_SYSCALLS_STATUS;
-    return GT_SYSCALLS_SCANBIT;
+    const struct gt_fault_info *f = gt_stress_fault(fault);
+    return f && strcmp(f->syscalls, "status") == 0 ? GT_SYSCALLS_STATUS : GT_SYSCALLS_SCANBIT;
+}
+
+static int64_t cell_time(const char *fault)
+{
+    const struct gt_fault_info *f = gt_stress_fault(fault);
+    return !f ? CELL_NS : f->seed ? SEED_NS : FAULT_NS;
 }
 
 static const struct gt_tracer_ops *checkable(void)
@@ -67,7 +75,7 @@ void gt_stress_fill_in(struct gt_stress_plan *p)
         o->generation_ns = GT_GENERATION_MIXED;
     p->n_cells = p->n_tests * o->n_schedulers * o->n_tracers * o->n_syscalls * o->n_procs;
     if (o->duration_ns == 0)
-        o->duration_ns = (o->fault ? FAULT_NS : CELL_NS) * p->n_cells;
+        o->duration_ns = cell_time(o->fault) * p->n_cells;
 }
 
 static void place_config(const struct gt_options *o, uint32_t *i, struct gt_config *c)
@@ -113,6 +121,8 @@ void gt_stress_place(const struct gt_stress_plan *p, uint32_t i, struct gt_stres
     c->out = o->out;
     c->bail_fd = o->json || o->fault ? -1 : STDOUT_FILENO;
     c->quiet = o->fault != NULL;
+    c->stuck_ns = o->fault ? FAULT_STUCK_NS : 0;
+    c->round_ns = o->fault && !GT_TSAN && !GT_ASAN ? FAULT_ROUND_NS : 0;
     gt_stress_replay(p, point, c->config.seed);
 }
 
@@ -133,7 +143,7 @@ void gt_stress_replay(const struct gt_stress_plan *p, struct gt_stress_point *po
         fprintf(f, " --bind=%s", gt_bind_name(c->config.bind));
     if (c->config.fault)
         fprintf(f, " --fault=%s", c->config.fault);
-    if (c->config.perturb)
+    if (c->config.perturb || c->config.fault)
         fprintf(f, " --perturb=%s", gt_perturb_level_name(c->config.perturb));
     gt_options_print_gc(f, &c->config.gc);
     if (c->generation_ns != GT_GENERATION_MIXED)

@@ -2,6 +2,7 @@
 /* The parts of `stress`: what the names mean decides which of them runs. */
 #pragma once
 #include "cli.h"
+#include "gauntlet/fault.h"
 #include "harness/drive.h"
 #include "harness/tap.h"
 #include "options.h"
@@ -23,6 +24,11 @@ int gt_stress_tests(struct gt_stress_plan *p);
 /* The kill table: every fault of faults.def, on the test that is for it. */
 int gt_stress_faults(struct gt_stress_plan *p);
 
+/* NULL: none of that name. */
+const struct gt_fault_info *gt_stress_fault(const char *name);
+/* What was not given and the line of o->fault in faults.def says; none, or `all`: nothing. 0, or
+ * -EINVAL with a line in err. */
+int gt_stress_aim(struct gt_options *o, char *err, size_t size);
 /* What was not given. A fault wants one scheduler and more time. */
 void gt_stress_fill_in(struct gt_stress_plan *p);
 /* The i-th cell: tests outermost, Ps innermost; from n_cells on those of the second run, ... */

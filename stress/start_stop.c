@@ -13,6 +13,8 @@ static int run(struct gt_stress *s, const struct gt_stress_params *p)
         {&gt_load_naps, gt_rng_between(&r, 1, FEW), 0, NULL},
         {&gt_load_long_calls, gt_rng_below(&r, FEW), 5000, NULL},
         {&gt_load_short_calls, gt_crew_one_in(&r, 2), 0, NULL},
+        {&gt_load_blocking_calls, gt_crew_one_in(&r, 3) * 8, 0, NULL},
+        {&gt_load_looks, gt_crew_one_in(&r, 3), gt_rng_between(&r, 1, 300), NULL},
         {&gt_load_talks, gt_crew_one_in(&r, 4), 0, NULL},
         {&gt_load_errands, gt_crew_one_in(&r, 4), 0, NULL},
         {&gt_load_sockets, gt_crew_one_in(&r, 3), 500, NULL},
@@ -29,8 +31,8 @@ const struct gt_stress_ops gt_stress_start_stop = {
     .text =
         "Two to four Gs start traces and stop them, half of them at once, the rest after up to 2 ms; "
         "who finds one on already tries again. So a trace begins while Gs are in calls long and "
-        "short, while calls return without a P, while lists of Gs become ready and threads come in "
-        "and leave, and it ends the same way. Each trace is judged by itself.",
+        "short, while calls return without a P, while lists of Gs become ready, threads come in "
+        "and leave and the world stops, and it ends the same way. Each trace is judged by itself.",
     .bugs = "golang/go #65181: the trace stopped between a steal and the look whether to report it\n"
             "golang/go #38794: the monitor missed that a trace had begun\n"
             "golang/go #39004: nobody was left to run the reader when a trace stopped\n"

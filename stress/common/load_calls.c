@@ -66,6 +66,17 @@ const struct gt_load_kind gt_load_naps = {
 const struct gt_load_kind gt_load_long_calls = {
     .name = "long calls", .needs = GT_RT_SYSCALL, .step = nap_long};
 
+/* ---- blocking ones: the P is given up at once ----------------------------------------------- */
+static void call_blocking(struct gt_load *l)
+{
+    l->ops->syscall_enter_blocking();
+    (void)gt_call_getpid();
+    l->ops->syscall_exit();
+}
+
+const struct gt_load_kind gt_load_blocking_calls = {
+    .name = "blocking calls", .needs = GT_RT_SYSCALL, .step = call_blocking};
+
 /* ---- blocked in a pipe ----------------------------------------------------------------------- */
 struct pipe {
     int fds[2]; /* -1: closed */

@@ -5,7 +5,7 @@
 #include "common/loads.h"
 #include "common/things.h"
 
-enum { DEPTH_MOST = 4, WORDS_MOST = 64, KIB = 1024 };
+enum { DEPTH_MOST = 4, WORDS_MOST = 64, KIB = 1024, NODES = 50000, KEPT_SHARE = 10, WALK = 1000, REST_US = 1000 };
 
 /* ---- small objects ------------------------------------------------------------------------ */
 static int open_maker(struct gt_load *l)
@@ -37,6 +37,66 @@ const struct gt_load_kind gt_load_garbage = {
     .busy = true,
     .open = open_maker,
     .step = make_garbage,
+};
+
+/* ---- a long list ----------------------------------------------------------------------------- */
+struct node {
+    struct node *next;
+    uint64_t number, unused[2];
+};
+
+static const uint32_t next_at[] = {offsetof(struct node, next)};
+static const struct gt_gc_layout node_layout = {"node", sizeof(struct node), 1, next_at};
+
+struct list {
+    struct node *head; /* a root */
+    bool rooted;
+    uint32_t n;
+};
+
+static int open_list(struct gt_load *l)
+{
+    struct list *a = l->own;
+    uint32_t n = gt_load_param(l, NODES) / (l->p->sanitized ? KEPT_SHARE : 1);
+    int rc = l->ops->gc_root_add(&a->head, sizeof a->head);
+    a->rooted = rc == 0;
+    for (; rc == 0 && a->n < n; a->n++) {
+        struct node *x = l->ops->gc_alloc(sizeof *x, &node_layout);
+        if (!x)
+            return -ENOMEM;
+        x->number = a->n;
+        l->ops->gc_store(&x->next, a->head);
+        l->ops->gc_store(&a->head, x);
+    }
+    return rc;
+}
+
+static void walk_list(struct gt_load *l)
+{
+    const struct list *a = l->own;
+    uint32_t n = a->n;
+    for (const struct node *x = a->head; x && a->n - n < WALK; x = x->next) {
+        n--;
+        gt_load_check(l, x->number == n, "node %u of a list is node %llu", n,
+                      (unsigned long long)x->number);
+    }
+    gt_load_pause(l, REST_US);
+}
+
+static void close_list(struct gt_load *l)
+{
+    struct list *a = l->own;
+    if (a->rooted)
+        l->ops->gc_root_remove(&a->head);
+}
+
+const struct gt_load_kind gt_load_lists = {
+    .name = "lists",
+    .needs = GT_RT_GC | GT_RT_TIMERS,
+    .own = sizeof(struct list),
+    .open = open_list,
+    .step = walk_list,
+    .close = close_list,
 };
 
 /* ---- large blocks --------------------------------------------------------------------------- */

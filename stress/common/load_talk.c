@@ -5,7 +5,7 @@
 #include "common/foreign.h"
 #include "common/loads.h"
 
-enum { LOCKED_YIELDS = 16, SENDERS = 3, HOLDERS = 3, YIELD_HOLDING_EVERY = 16, US = 1000 };
+enum { LOCKED_YIELDS = 16, SENDERS = 3, HOLDERS = 3, YIELD_HOLDING_EVERY = 16, US = 1000, GRACE_NS = 2300 };
 
 /* ---- yields ----------------------------------------------------------------------------- */
 static void yield(struct gt_load *l)
@@ -82,6 +82,30 @@ const struct gt_load_kind gt_load_talks = {
     .partners = 1,
     .open = open_talk,
     .step = ask,
+    .last = end_talk,
+    .partner = answer,
+    .close = close_talk,
+};
+
+/* ---- the other is ready, and its maker goes on -------------------------------------------- */
+static void hand_over(struct gt_load *l)
+{
+    struct talk *t = l->own;
+    uint64_t out = gt_rng_next(&l->rng), in = 0;
+    gt_load_check(l, l->ops->chan_send(t->there, &out) == 0, "a question could not be sent");
+    for (int64_t end = l->ops->now() + GRACE_NS + (int64_t)gt_rng_below(&l->rng, GRACE_NS);
+         l->ops->now() < end;)
+        gt_cpu_relax();
+    gt_load_check(l, l->ops->chan_recv(t->back, &in) && in == ~out, "the answer is wrong");
+}
+
+const struct gt_load_kind gt_load_handovers = {
+    .name = "handovers",
+    .needs = GT_RT_CHAN,
+    .own = sizeof(struct talk),
+    .partners = 1,
+    .open = open_talk,
+    .step = hand_over,
     .last = end_talk,
     .partner = answer,
     .close = close_talk,

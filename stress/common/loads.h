@@ -9,6 +9,8 @@ extern const struct gt_load_kind gt_load_short_calls; /* getpid, at times severa
 extern const struct gt_load_kind gt_load_naps;
 /* Naps of 1 ms to param us (20000), over whole generations. */
 extern const struct gt_load_kind gt_load_long_calls;
+/* Short ones that give up the P at once, and come back without one. */
+extern const struct gt_load_kind gt_load_blocking_calls;
 /* A partner reads a pipe, blocked in the call; a byte comes every 0 to param us (500). */
 extern const struct gt_load_kind gt_load_pipes;
 
@@ -16,6 +18,8 @@ extern const struct gt_load_kind gt_load_pipes;
 extern const struct gt_load_kind gt_load_yields;
 extern const struct gt_load_kind gt_load_locked_yields; /* the same, the G locked to its thread */
 extern const struct gt_load_kind gt_load_talks;   /* question and answer over two channels */
+/* Readies another, and works on for about as long as thieves leave that one alone. */
+extern const struct gt_load_kind gt_load_handovers;
 extern const struct gt_load_kind gt_load_selects; /* one receives from three with select */
 extern const struct gt_load_kind gt_load_errands; /* spawns a G and waits for it */
 extern const struct gt_load_kind gt_load_locks;   /* four Gs, one lock */
@@ -24,6 +28,8 @@ extern const struct gt_load_kind gt_load_spins;
 
 /* ---- collected memory (load_memory.c) ------------------------------------------------------------ */
 extern const struct gt_load_kind gt_load_garbage; /* small trees and blobs, looked at, dropped */
+/* A list of param objects (50000), which a cycle can mark only one by one: it lasts. */
+extern const struct gt_load_kind gt_load_lists;
 extern const struct gt_load_kind gt_load_blocks;  /* blocks of param KiB (1024) */
 
 /* ---- lists of Gs that become ready (load_inject.c) ------------------------------------------------ */

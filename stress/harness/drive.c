@@ -131,6 +131,7 @@ int gt_stress_drive(struct gt_stress_cell *c, const struct gt_drive *d, struct g
         gt_result_say(r, GT_STRESS_INCOMPLETE, "interrupted");
         return -EINTR;
     }
+    r->ns = end.how == GT_CHILD_EXITED && end.code == 0 ? r->ns : gt_child_clock() - start;
     if (end.how != GT_CHILD_EXITED || end.code != 0)
         judge_end(c, r, end, bailed);
     else if (r->rounds == 0 && r->verdict == GT_STRESS_OK)

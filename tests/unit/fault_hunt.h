@@ -224,7 +224,7 @@ static inline void cell_in_child(int fd, void *arg)
     _exit(gt_cell_run(&cell, &o) == GT_CELL_OK ? 0 : 1);
 }
 
-/* The class: "hang", "crash", NULL when the run ended well. */
+/* The class: "no-progress", "crash", NULL when the run ended well. */
 static inline const char *cell_try(struct hunt_job *j, struct found *f)
 {
     struct gt_child c;
@@ -237,7 +237,7 @@ static inline const char *cell_try(struct hunt_job *j, struct found *f)
     f->seconds += (double)(gt_child_clock() - began) / 1e9;
     if (e.how == GT_CHILD_EXITED && e.code == 0)
         return NULL;
-    const char *cls = e.how == GT_CHILD_TIMED_OUT && e.code == GT_CELL_LATE ? "hang"
+    const char *cls = e.how == GT_CHILD_TIMED_OUT && e.code == GT_CELL_LATE ? "no-progress"
                       : e.how == GT_CHILD_KILLED                            ? "crash"
                                                                             : "other";
     snprintf(f->cls, sizeof f->cls, "%s", cls);

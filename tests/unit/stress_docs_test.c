@@ -142,6 +142,8 @@ static void fault_page(const struct gt_fault_info *x, bool write)
     fprintf(p.f, "| oracle that must see it | %s |\n| class | `%s` |\n", x->oracle, x->cls);
     fprintf(p.f, "| stress test | [%s](../stress/%s.md) |\n| syscall model | %s |\n", x->test, x->test,
             x->syscalls);
+    if (x->options[0])
+        fprintf(p.f, "| options of the run | `%s` |\n", x->options);
     fprintf(p.f, "\n```sh\nbuild/faults/gauntlet stress --fault=%s # exits 1: found\n```\n", x->name);
     snprintf(name, sizeof name, "faults/%s", x->name);
     close_page(&p, name, write);

@@ -18,6 +18,7 @@ struct gt_fault_info {
     const char *cls;       /* under which class of inconsistency; several with commas: any */
     const char *test;      /* the stress test that is meant to find it */
     const char *syscalls;  /* the syscall model in which it exists: "status", "scanbit", "both" */
+    const char *options;   /* of that stress test when it looks for it, as one types them; may be "" */
     const char *summary;
 };
 
