@@ -356,7 +356,7 @@ static bool is_fault(const char *name)
     for (size_t i = 0; (f = gt_fault_info(i)) != NULL; i++)
         if (strcmp(f->name, name) == 0)
             return true;
-    return strcmp(name, "all") == 0;
+    return strcmp(name, "all") == 0 || strcmp(name, "seeds") == 0;
 }
 
 static int take_fault(const struct given *g)
@@ -369,7 +369,7 @@ static int take_fault(const struct given *g)
         return 0;
     for (size_t i = 0; (f = gt_fault_info(i)) != NULL && at < sizeof names; i++)
         at += (size_t)snprintf(names + at, sizeof names - at, "%s, ", f->name);
-    return refuse(g, "no such fault: use %sor all", names);
+    return refuse(g, "no such fault: use %sseeds or all", names);
 }
 
 static int take_runs(const struct given *g)
@@ -554,7 +554,7 @@ static const struct option options[] = {
     {GT_OPT_GC, "--gc-period", "TIME", "a cycle at least so often, or never (2m)", take_gc_period},
     {GT_OPT_GC, "--gc-poison", NULL, "freed objects are filled, so that a use is caught",
      take_gc_poison},
-    {GT_OPT_FAULT, "--fault", "NAME", "a planted fault (preset faults), or all of them", take_fault},
+    {GT_OPT_FAULT, "--fault", "NAME", "a planted fault (preset faults), or seeds, or all", take_fault},
     {GT_OPT_FAULT, "--runs", "N", "so many runs of each fault (1)", take_runs},
     {GT_OPT_PERTURB, "--perturb", "LEVEL", "delays at labelled points: off, low, medium, high (off; with --fault "
      "medium)",
