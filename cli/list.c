@@ -142,14 +142,24 @@ static void print_fault(const struct gt_fault_info *f)
     putchar(')');
 }
 
+static int widest(const struct kind *k)
+{
+    struct item it;
+    size_t width = 16;
+    for (size_t i = 0; k->item(i, &it); i++)
+        width = strlen(it.name) > width ? strlen(it.name) : width;
+    return (int)width;
+}
+
 static void print_kind(const struct kind *k, bool heading)
 {
     struct item it;
+    int width = widest(k);
     size_t i = 0;
     for (; k->item(i, &it); i++) {
         if (heading && i == 0)
             printf("%s:\n", k->plural);
-        printf("%s%-16s %s", heading ? "  " : "", it.name, it.summary);
+        printf("%s%-*s %s", heading ? "  " : "", width, it.name, it.summary);
         if (it.flags && strcmp(it.flags_key, "capabilities") == 0)
             print_flags(&it);
         if (it.fault)
@@ -249,7 +259,7 @@ static int list(const struct gt_options *o, const struct kind *only)
 static int run(const struct gt_verb *v, int argc, char **argv)
 {
     struct gt_options o;
-    char err[512];
+    char err[2048];
     if (gt_options_parse(&o, v->name, v->options, argc, argv, err, sizeof err) != 0) {
         gt_say(v->name, "%s", err);
         return GT_EXIT_USAGE;

@@ -9,31 +9,11 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "gauntlet/fault.h"
-#include "gauntlet/perturb.h"
 #include "gauntlet/plugin.h"
 #include "gauntlet/tracer.h"
-#include "harness/result.h"
+#include "options_take.h"
 
-/* One option being taken. */
-struct given {
-    struct gt_options *o;
-    const struct option *option;
-    const char *verb;
-    const char *value; /* NULL: a switch */
-    char *err;
-    size_t err_size;
-};
-
-struct option {
-    uint32_t bit;
-    const char *name;  /* "--procs" */
-    const char *value; /* "N", NULL: a switch */
-    const char *help;
-    int (*take)(const struct given *g);
-};
-
-__attribute__((format(printf, 2, 3))) static int refuse(const struct given *g, const char *fmt, ...)
+int gt_option_refuse(const struct gt_given *g, const char *fmt, ...)
 {
     va_list ap;
     int at = snprintf(g->err, g->err_size, "%s=%s: ", g->option->name, g->value);
@@ -124,20 +104,20 @@ const char *gt_syscalls_name(enum gt_syscall_model m)
 }
 
 /* ---- lists: NAME[,NAME] ------------------------------------------------ */
-typedef int (*take_one)(const struct given *g, const char *item, uint32_t i);
+typedef int (*take_one)(const struct gt_given *g, const char *item, uint32_t i);
 
 /* Calls `take` for each item; *n counts them. */
-static int take_list(const struct given *g, uint32_t max, uint32_t *n, take_one take)
+static int take_list(const struct gt_given *g, uint32_t max, uint32_t *n, take_one take)
 {
     char *copy = strdup(g->value), *at = copy, *item;
-    int rc = copy ? 0 : refuse(g, "out of memory");
+    int rc = copy ? 0 : gt_option_refuse(g, "out of memory");
     *n = 0;
     while (rc == 0 && (item = strsep(&at, ",")) != NULL) {
         if (*item == '\0')
-            rc = refuse(g, "an item of the list is empty: write %s=%s", g->option->name,
+            rc = gt_option_refuse(g, "an item of the list is empty: write %s=%s", g->option->name,
                         g->option->value);
         else if (*n == max)
-            rc = refuse(g, "more than %u items", max);
+            rc = gt_option_refuse(g, "more than %u items", max);
         else if ((rc = take(g, item, *n)) == 0)
             (*n)++;
     }
@@ -170,43 +150,43 @@ const char *gt_plugin_typed(const struct gt_plugin_head *head)
     return head->name;
 }
 
-static int find_plugin(const struct given *g, uint32_t magic, const char *name,
+static int find_plugin(const struct gt_given *g, uint32_t magic, const char *name,
                        const struct gt_plugin_head **out)
 {
-    char err[512];
+    char err[2048];
     *out = gt_plugin_find(magic, name, err, sizeof err);
     if (!*out)
-        return refuse(g, "%s", err);
+        return gt_option_refuse(g, "%s", err);
     if (strchr(name, '/'))
         note_path(*out, name);
     return 0;
 }
 
-static int take_one_scheduler(const struct given *g, const char *item, uint32_t i)
+static int take_one_scheduler(const struct gt_given *g, const char *item, uint32_t i)
 {
     const struct gt_plugin_head *h;
     int rc = find_plugin(g, GT_MAGIC_SCHEDULER, item, &h);
     g->o->schedulers[i] = (const void *)h;
     return rc;
 }
-static int take_scheduler(const struct given *g)
+static int take_scheduler(const struct gt_given *g)
 {
     return take_list(g, GT_LIST_MAX, &g->o->n_schedulers, take_one_scheduler);
 }
 
-static int take_one_tracer(const struct given *g, const char *item, uint32_t i)
+static int take_one_tracer(const struct gt_given *g, const char *item, uint32_t i)
 {
     const struct gt_plugin_head *h;
     int rc = find_plugin(g, GT_MAGIC_TRACER, item, &h);
     g->o->tracers[i] = (const void *)h;
     return rc;
 }
-static int take_tracer(const struct given *g)
+static int take_tracer(const struct gt_given *g)
 {
     return take_list(g, GT_LIST_MAX, &g->o->n_tracers, take_one_tracer);
 }
 
-static int take_runtime(const struct given *g)
+static int take_runtime(const struct gt_given *g)
 {
     const struct gt_plugin_head *h;
     int rc = find_plugin(g, GT_MAGIC_RUNTIME, g->value, &h);
@@ -214,34 +194,35 @@ static int take_runtime(const struct given *g)
     return rc;
 }
 
-static int take_one_procs(const struct given *g, const char *item, uint32_t i)
+static int take_one_procs(const struct gt_given *g, const char *item, uint32_t i)
 {
     uint64_t v;
     if (gt_parse_number(item, 1, GT_PROCS_MAX, &v) != 0)
-        return refuse(g, "'%.16s' is not a number of Ps: write 1 to %d", item, GT_PROCS_MAX);
+        return gt_option_refuse(g, "'%.16s' is not a number of Ps: write 1 to %d", item,
+                                GT_PROCS_MAX);
     g->o->procs[i] = (int32_t)v;
     return 0;
 }
-static int take_procs(const struct given *g)
+static int take_procs(const struct gt_given *g)
 {
     return take_list(g, GT_LIST_MAX, &g->o->n_procs, take_one_procs);
 }
 
-static int take_one_model(const struct given *g, const char *item, uint32_t i)
+static int take_one_model(const struct gt_given *g, const char *item, uint32_t i)
 {
     for (uint32_t m = 0; m < 2; m++)
         if (strcmp(item, gt_syscalls_name((enum gt_syscall_model)m)) == 0) {
             g->o->syscalls[i] = (enum gt_syscall_model)m;
             return 0;
         }
-    return refuse(g, "'%.16s' is no syscall model: use status or scanbit", item);
+    return gt_option_refuse(g, "'%.16s' is no syscall model: use status or scanbit", item);
 }
-static int take_syscalls(const struct given *g)
+static int take_syscalls(const struct gt_given *g)
 {
     return take_list(g, 2, &g->o->n_syscalls, take_one_model);
 }
 
-static int take_bind(const struct given *g)
+static int take_bind(const struct gt_given *g)
 {
     for (int b = GT_BIND_NONE; b <= GT_BIND_NODE; b++)
         if (strcmp(g->value, gt_bind_name((enum gt_bind)b)) == 0) {
@@ -249,287 +230,131 @@ static int take_bind(const struct given *g)
             g->o->bind_given = true;
             return 0;
         }
-    return refuse(g, "no such binding: use none, pu, core or node");
+    return gt_option_refuse(g, "no such binding: use none, pu, core or node");
 }
 
-static int take_duration(const struct given *g)
+static int take_duration(const struct gt_given *g)
 {
     char why[160];
     if (gt_parse_duration(g->value, &g->o->duration_ns, why, sizeof why) == 0)
         return 0;
-    return refuse(g, "%s", why);
+    return gt_option_refuse(g, "%s", why);
 }
 
-static int take_seed(const struct given *g)
+static int take_seed(const struct gt_given *g)
 {
     g->o->seed_given = true;
     if (gt_parse_number(g->value, 0, UINT64_MAX, &g->o->seed) == 0)
         return 0;
-    return refuse(g, "not a seed: write a number of 64 bits, decimal or 0x hexadecimal");
+    return gt_option_refuse(g, "not a seed: write a number of 64 bits, decimal or 0x hexadecimal");
 }
 
-static int take_ops(const struct given *g)
+static int take_ops(const struct gt_given *g)
 {
     if (gt_parse_number(g->value, 1, 1000000000000ull, &g->o->ops) == 0)
         return 0;
-    return refuse(g, "not a number of operations: write 1 to 1000000000000");
+    return gt_option_refuse(g, "not a number of operations: write 1 to 1000000000000");
 }
 
-static int take_gs(const struct given *g)
+static int take_gs(const struct gt_given *g)
 {
     uint64_t v;
     if (gt_parse_number(g->value, 1, 100000000, &v) != 0)
-        return refuse(g, "not a number of Gs: write 1 to 100000000");
+        return gt_option_refuse(g, "not a number of Gs: write 1 to 100000000");
     g->o->gs = (uint32_t)v;
     return 0;
 }
 
-static int take_repetitions(const struct given *g)
+static int take_repetitions(const struct gt_given *g)
 {
     uint64_t v;
     if (gt_parse_number(g->value, 1, 1000, &v) != 0)
-        return refuse(g, "not a number of repetitions: write 1 to 1000 (9 or more for figures)");
+        return gt_option_refuse(
+            g, "not a number of repetitions: write 1 to 1000 (9 or more for figures)");
     g->o->repetitions = (uint32_t)v;
     return 0;
 }
 
-static int take_out(const struct given *g)
+static int take_out(const struct gt_given *g)
 {
     if (*g->value == '\0')
-        return refuse(g, "write the folder to put files in");
+        return gt_option_refuse(g, "write the folder to put files in");
     g->o->out = g->value;
     return 0;
 }
 
-static int take_json(const struct given *g)
+static int take_json(const struct gt_given *g)
 {
     g->o->json = true;
     return 0;
 }
-static int take_million(const struct given *g)
+static int take_million(const struct gt_given *g)
 {
     g->o->million = true;
     return 0;
 }
 
 /* ---- runs of a plan ------------------------------------------------------ */
-static int take_resume(const struct given *g)
+static int take_resume(const struct gt_given *g)
 {
     g->o->resume = true;
     return 0;
 }
 
-static int take_path(const struct given *g, const char **path, const char *what)
+static int take_path(const struct gt_given *g, const char **path, const char *what)
 {
     if (*g->value == '\0')
-        return refuse(g, "write the path of %s", what);
+        return gt_option_refuse(g, "write the path of %s", what);
     *path = g->value;
     return 0;
 }
-static int take_plan(const struct given *g)
+static int take_plan(const struct gt_given *g)
 {
     return take_path(g, &g->o->plan, "a plan");
 }
-static int take_lean_program(const struct given *g)
+static int take_lean_program(const struct gt_given *g)
 {
     return take_path(g, &g->o->lean_program, "gauntlet");
 }
-static int take_oracle_program(const struct given *g)
+static int take_oracle_program(const struct gt_given *g)
 {
     return take_path(g, &g->o->oracle_program, "gauntlet-oracle");
 }
-static int take_faults_program(const struct given *g)
+static int take_faults_program(const struct gt_given *g)
 {
     return take_path(g, &g->o->faults_program, "gauntlet-oracle of the preset faults");
 }
 
-static int take_check_owner(const struct given *g)
+static int take_check_owner(const struct gt_given *g)
 {
     g->o->check_owner = true;
     return 0;
 }
 
-/* ---- stress tests -------------------------------------------------------- */
-static bool is_fault(const char *name)
-{
-    const struct gt_fault_info *f;
-    for (size_t i = 0; (f = gt_fault_info(i)) != NULL; i++)
-        if (strcmp(f->name, name) == 0)
-            return true;
-    return strcmp(name, "all") == 0 || strcmp(name, "seeds") == 0;
-}
-
-static int take_fault(const struct given *g)
-{
-    const struct gt_fault_info *f;
-    char names[2048] = "";
-    size_t at = 0;
-    g->o->fault = g->value;
-    if (is_fault(g->value))
-        return 0;
-    for (size_t i = 0; (f = gt_fault_info(i)) != NULL && at < sizeof names; i++)
-        at += (size_t)snprintf(names + at, sizeof names - at, "%s, ", f->name);
-    return refuse(g, "no such fault: use %sseeds or all", names);
-}
-
-static int take_runs(const struct given *g)
-{
-    uint64_t v;
-    if (gt_parse_number(g->value, 1, 1000, &v) != 0)
-        return refuse(g, "not a number of runs: write 1 to 1000");
-    g->o->runs = (uint32_t)v;
-    return 0;
-}
-
-static int take_perturb(const struct given *g)
-{
-    int level = gt_perturb_parse(g->value);
-    if (level < 0)
-        return refuse(g, "no such level: use off, low, medium or high");
-    g->o->perturb = (uint32_t)level;
-    g->o->perturb_given = true;
-    return 0;
-}
-
-static int take_oracle(const struct given *g)
-{
-    char why[200];
-    if (gt_oracles_parse(g->value, &g->o->oracles, why, sizeof why) == 0)
-        return 0;
-    return refuse(g, "%s", why);
-}
-
-static int take_lean(const struct given *g)
-{
-    g->o->lean = true;
-    return 0;
-}
-
-/* ---- the collector ------------------------------------------------------ */
-static int take_gc_percent(const struct given *g)
-{
-    uint64_t v;
-    if (strcmp(g->value, "off") == 0) {
-        g->o->gc.percent = GT_GC_PERCENT_OFF;
-        return 0;
-    }
-    if (gt_parse_number(g->value, 1, 100000, &v) != 0)
-        return refuse(g, "not a percentage: write 1 to 100000 (100 is usual), or off");
-    g->o->gc.percent = (int32_t)v;
-    return 0;
-}
-
-static int take_gc_limit(const struct given *g)
-{
-    char why[160];
-    if (gt_parse_size(g->value, &g->o->gc.limit, why, sizeof why) == 0)
-        return 0;
-    return refuse(g, "%s", why);
-}
-
-static int take_gc_period(const struct given *g)
-{
-    char why[160];
-    if (strcmp(g->value, "never") == 0) {
-        g->o->gc.period_ns = -1;
-        return 0;
-    }
-    if (gt_parse_duration(g->value, &g->o->gc.period_ns, why, sizeof why) == 0)
-        return 0;
-    return refuse(g, "%s; or never", why);
-}
-
-static int take_gc_poison(const struct given *g)
-{
-    g->o->gc.poison = true;
-    return 0;
-}
-
-void gt_options_print_gc(FILE *f, const struct gt_gc_options *gc)
-{
-    if (gc->percent < 0)
-        fprintf(f, " --gc-percent=off");
-    else if (gc->percent > 0)
-        fprintf(f, " --gc-percent=%d", gc->percent);
-    if (gc->limit)
-        fprintf(f, " --gc-limit=%lluB", (unsigned long long)gc->limit);
-    if (gc->period_ns < 0)
-        fprintf(f, " --gc-period=never");
-    else if (gc->period_ns > 0)
-        fprintf(f, " --gc-period=%lldns", (long long)gc->period_ns);
-    if (gc->poison)
-        fprintf(f, " --gc-poison");
-}
-
-/* ---- traces ------------------------------------------------------------ */
-static int take_trace(const struct given *g)
-{
-    if (*g->value == '\0')
-        return refuse(g, "write the file to put the trace in");
-    g->o->trace = g->value;
-    return 0;
-}
-
-static int take_generation(const struct given *g)
-{
-    char why[160];
-    if (strcmp(g->value, "continuous") == 0) {
-        g->o->generation_ns = 0;
-        return 0;
-    }
-    if (gt_parse_duration(g->value, &g->o->generation_ns, why, sizeof why) == 0)
-        return 0;
-    return refuse(g, "%s; or continuous", why);
-}
-
-static int take_header(const struct given *g)
-{
-    static const struct {
-        const char *name;
-        uint32_t header;
-    } headers[] = {{"1.22", 122}, {"1.23", 123}, {"1.25", 125}, {"1.26", 126}};
-    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
-        if (strcmp(g->value, headers[i].name) == 0) {
-            g->o->header = headers[i].header;
-            return 0;
-        }
-    return refuse(g, "no header of Go's format: use 1.22, 1.23, 1.25 or 1.26");
-}
-
-static int take_profile(const struct given *g)
-{
-    uint64_t v;
-    if (gt_parse_number(g->value, 1, GT_PROFILE_HZ_MAX, &v) != 0)
-        return refuse(g, "not a rate: write samples a second, 1 to %u (100 is usual)",
-                      GT_PROFILE_HZ_MAX);
-    g->o->profile_hz = (uint32_t)v;
-    return 0;
-}
-
-static int take_rules(const struct given *g)
+static int take_rules(const struct gt_given *g)
 {
     g->o->rules_go = strcmp(g->value, "go") == 0;
     if (g->o->rules_go || strcmp(g->value, "strict") == 0)
         return 0;
-    return refuse(g, "no such rules: use go or strict");
+    return gt_option_refuse(g, "no such rules: use go or strict");
 }
 
-static int take_max_report(const struct given *g)
+static int take_max_report(const struct gt_given *g)
 {
     if (gt_parse_number(g->value, 0, UINT64_MAX - 1, &g->o->max_report) == 0)
         return 0;
-    return refuse(g, "not a number of findings: write 0 or more");
+    return gt_option_refuse(g, "not a number of findings: write 0 or more");
 }
 
-static int take_out_file(const struct given *g)
+static int take_out_file(const struct gt_given *g)
 {
     if (*g->value == '\0')
-        return refuse(g, "write the file to put the result in");
+        return gt_option_refuse(g, "write the file to put the result in");
     g->o->out = g->value;
     return 0;
 }
 
-static const struct option options[] = {
+static const struct gt_option options[] = {
     {GT_OPT_RUNTIME, "--runtime", "NAME", "what to run on (gmp)", take_runtime},
     {GT_OPT_SCHEDULER, "--scheduler", "NAME[,NAME]", "schedulers, by name or path of an object",
      take_scheduler},
@@ -548,22 +373,25 @@ static const struct option options[] = {
     {GT_OPT_CHECK_OWNER, "--check-owner", NULL, "count stacks taken by who does not own them",
      take_check_owner},
     {GT_OPT_GC, "--gc-percent", "N", "the heap grows by N % between cycles, or off (100)",
-     take_gc_percent},
+     gt_take_gc_percent},
     {GT_OPT_GC, "--gc-limit", "SIZE", "memory for collected objects, as in 512MiB (none)",
-     take_gc_limit},
-    {GT_OPT_GC, "--gc-period", "TIME", "a cycle at least so often, or never (2m)", take_gc_period},
+     gt_take_gc_limit},
+    {GT_OPT_GC, "--gc-period", "TIME", "a cycle at least so often, or never (2m)",
+     gt_take_gc_period},
     {GT_OPT_GC, "--gc-poison", NULL, "freed objects are filled, so that a use is caught",
-     take_gc_poison},
-    {GT_OPT_FAULT, "--fault", "NAME", "a planted fault (preset faults), or seeds, or all", take_fault},
-    {GT_OPT_FAULT, "--runs", "N", "so many runs of each fault (1)", take_runs},
-    {GT_OPT_PERTURB, "--perturb", "LEVEL", "delays at labelled points: off, low, medium, high (off; with --fault "
-     "medium)",
-     take_perturb},
+     gt_take_gc_poison},
+    {GT_OPT_FAULT, "--fault", "NAME", "a planted fault (preset faults), or seeds, or all",
+     gt_take_fault},
+    {GT_OPT_FAULT, "--runs", "N", "so many runs of each fault (1)", gt_take_runs},
+    {GT_OPT_PERTURB, "--perturb", "LEVEL",
+     "delays at labelled points: off, low, medium, high (off; with --fault medium)",
+     gt_take_perturb},
     {GT_OPT_ORACLE, "--oracle", "NAME[,NAME]", "order, truth, ownership, locks, liveness, "
-     "conservation (all)", take_oracle},
-    {GT_OPT_LEAN, "--lean", NULL, "names are of workloads, which run alone", take_lean},
+     "conservation (all)", gt_take_oracle},
+    {GT_OPT_LEAN, "--lean", NULL, "names are of workloads, which run alone", gt_take_lean},
     {GT_OPT_PLAN, "--plan", "FILE", "the plan, an INI file (the default plan)", take_plan},
-    {GT_OPT_RESUME, "--resume", NULL, "go on with the run in --out, or the newest one", take_resume},
+    {GT_OPT_RESUME, "--resume", NULL, "go on with the run in --out, or the newest one",
+     take_resume},
     {GT_OPT_PROGRAMS, "--lean-program", "PATH", "gauntlet, for figures (beside this program)",
      take_lean_program},
     {GT_OPT_PROGRAMS, "--oracle-program", "PATH", "gauntlet-oracle (beside this program)",
@@ -571,12 +399,13 @@ static const struct option options[] = {
     {GT_OPT_PROGRAMS, "--faults-program", "PATH",
      "gauntlet-oracle with planted faults (../faults/)", take_faults_program},
     {GT_OPT_OUT, "--out", "DIR", "keep the result in a file there, too", take_out},
-    {GT_OPT_TRACE, "--trace", "FILE", "keep the trace there", take_trace},
+    {GT_OPT_TRACE, "--trace", "FILE", "keep the trace there", gt_take_trace},
     {GT_OPT_GENERATION, "--generation", "TIME", "length of a generation: continuous, 1ms, 1s",
-     take_generation},
-    {GT_OPT_HEADER, "--header", "VERSION", "of the trace: 1.22, 1.23, 1.25 or 1.26", take_header},
+     gt_take_generation},
+    {GT_OPT_HEADER, "--header", "VERSION", "of the trace: 1.22, 1.23, 1.25 or 1.26",
+     gt_take_header},
     {GT_OPT_PROFILE, "--profile", "HZ", "CPU samples a second of each thread's CPU time, traced",
-     take_profile},
+     gt_take_profile},
     {GT_OPT_RULES, "--rules", "go|strict", "Go's reader's rules, or all of ours (strict)",
      take_rules},
     {GT_OPT_MAX_REPORT, "--max-report", "N", "findings shown at most; all are counted (20)",
@@ -588,7 +417,7 @@ static const struct option options[] = {
 #define N_OPTIONS (sizeof options / sizeof options[0])
 
 /* ---- parsing ----------------------------------------------------------- */
-static void print_option(char *buf, size_t size, const struct option *d)
+static void print_option(char *buf, size_t size, const struct gt_option *d)
 {
     const char *between = d->name[1] == '-' ? "=" : " ";
     snprintf(buf, size, "%s%s%s", d->name, d->value ? between : "", d->value ? d->value : "");
@@ -604,7 +433,7 @@ void gt_options_help(FILE *f, uint32_t allowed)
         }
 }
 
-static int say_unknown(const char *arg, uint32_t allowed, const struct given *g)
+static int say_unknown(const char *arg, uint32_t allowed, const struct gt_given *g)
 {
     int at = snprintf(g->err, g->err_size, "%s is no option of %s: use", arg, g->verb);
     for (size_t i = 0; i < N_OPTIONS && at > 0 && (size_t)at < g->err_size; i++)
@@ -615,7 +444,7 @@ static int say_unknown(const char *arg, uint32_t allowed, const struct given *g)
     return -EINVAL;
 }
 
-static const struct option *find(const char *arg, size_t n, uint32_t allowed)
+static const struct gt_option *find(const char *arg, size_t n, uint32_t allowed)
 {
     for (size_t i = 0; i < N_OPTIONS; i++)
         if ((options[i].bit & allowed) && strlen(options[i].name) == n &&
@@ -625,7 +454,7 @@ static const struct option *find(const char *arg, size_t n, uint32_t allowed)
 }
 
 /* Takes argv[0], perhaps argv[1]. How many, or -EINVAL. */
-static int take_option(struct given *g, uint32_t allowed, int argc, char **argv)
+static int take_option(struct gt_given *g, uint32_t allowed, int argc, char **argv)
 {
     size_t n = strcspn(argv[0], "=");
     const char *value = argv[0][n] == '=' ? argv[0] + n + 1 : NULL;
@@ -663,7 +492,7 @@ static uint64_t draw_seed(void)
 int gt_options_parse(struct gt_options *o, const char *verb, uint32_t allowed, int argc,
                      char **argv, char *err, size_t err_size)
 {
-    struct given g = {.o = o, .verb = verb, .err = err, .err_size = err_size};
+    struct gt_given g = {.o = o, .verb = verb, .err = err, .err_size = err_size};
     bool only_args = false;
     memset(o, 0, sizeof *o);
     o->runtime = &gt_gmp;

@@ -18,14 +18,18 @@ static void print_seconds(double seconds)
 
 static void print_cells(const struct gt_plan *p)
 {
+    uint32_t faults = 0;
     for (uint32_t i = 0; i < p->n_cells; i++) {
         const struct gt_plan_cell *c = &p->cells[i];
-        printf("%04u %s%7.1f s  %s\n", i, c->kind == GT_PLAN_FAULTS ? "<" : " ",
-               (double)gt_plan_cell_estimate(c) / 1e9, c->name);
+        printf("%04u %7.1f s  %s\n", i, (double)gt_plan_cell_estimate(c) / 1e9, c->name);
+        faults += c->kind == GT_PLAN_FAULTS;
     }
     printf("%u cells, about ", p->n_cells);
     print_seconds((double)gt_plan_estimate(p) / 1e9);
-    printf(" (< at most: a planted fault that is found ends its cell)\n");
+    if (faults)
+        printf(" (planted faults are counted with %.0f s: one that is found ends its cell)",
+               (double)GT_PLAN_FAULT_TYPICAL / 1e9);
+    putchar('\n');
 }
 
 static void print_json(const struct gt_plan *p)

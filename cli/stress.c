@@ -117,7 +117,7 @@ static int hand_over(int argc, char **argv)
 
 static int run_tests(struct gt_stress_plan *p, int argc, char **argv)
 {
-    char err[512];
+    char err[2048];
     if (!GT_ORACLE)
         return hand_over(argc, argv);
     bool all = p->o.fault && (strcmp(p->o.fault, "all") == 0 || strcmp(p->o.fault, "seeds") == 0);

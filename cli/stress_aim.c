@@ -5,6 +5,7 @@
 
 #include "gauntlet/fault.h"
 #include "gauntlet/perturb.h"
+#include "harness/seer.h"
 #include "stress_verb.h"
 
 #define AIM_OPTIONS                                                                                \
@@ -14,11 +15,7 @@
 
 const struct gt_fault_info *gt_stress_fault(const char *name)
 {
-    const struct gt_fault_info *f = NULL;
-    for (size_t i = 0; name && (f = gt_fault_info(i)) != NULL; i++)
-        if (strcmp(f->name, name) == 0)
-            break;
-    return f;
+    return gt_fault_named(name);
 }
 
 /* text is cut into words. */

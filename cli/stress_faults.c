@@ -12,6 +12,7 @@
 #include "gauntlet/fault.h"
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
+#include "harness/seer.h"
 #include "stress_verb.h"
 
 struct row {
@@ -91,30 +92,9 @@ static int by_time(const void *a, const void *b)
     return (x->result.first.ns > y->result.first.ns) - (x->result.first.ns < y->result.first.ns);
 }
 
-/* Is it the oracle of faults.def, and one of its classes? */
-static bool is_expected(const struct gt_fault_info *f, const char *name)
-{
-    size_t n = strlen(f->oracle);
-    if (strncmp(name, f->oracle, n) != 0 || name[n] != '/')
-        return false;
-    const char *cls = name + n + 1;
-    size_t k = strlen(cls);
-    for (const char *at = f->cls; *at; at += strcspn(at, ","), at += *at == ',') {
-        at += strspn(at, " ");
-        if (strcspn(at, ",") == k && memcmp(at, cls, k) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Who saw it: several may have; the one that must, when it has. */
 static const char *seer(const struct row *row, uint32_t i)
 {
-    const struct gt_stress_result *r = &row->points[i].result;
-    for (uint32_t k = 0; k < r->n_classes; k++)
-        if (is_expected(row->fault, r->classes[k].name))
-            return r->classes[k].name;
-    return r->first.name;
+    return gt_fault_seer(row->fault, &row->points[i].result);
 }
 
 static uint32_t seen_by(const struct row *row, const char *name)
@@ -151,7 +131,7 @@ static void print_row(FILE *f, const struct row *r)
             gt_syscalls_name(r->plan.o.syscalls[0]), r->found, r->runs);
     if (r->found)
         fprintf(f, "%8.2f %10" PRIu64 "  %s%s\n", r->seconds, r->events, r->by,
-                is_expected(r->fault, r->by) ? "" : " (!)");
+                gt_fault_expects(r->fault, r->by) ? "" : " (!)");
     else
         fprintf(f, "%8s %10s  not found\n", "-", "-");
 }
@@ -192,6 +172,8 @@ static void json_row(struct gt_json *j, const struct row *r)
     gt_json_uint(j, r->found);
     gt_json_key(j, "by");
     gt_json_str(j, r->found ? r->by : NULL);
+    gt_json_key(j, "as_expected");
+    gt_json_bool(j, r->found && gt_fault_expects(r->fault, r->by));
     gt_json_key(j, "median_s");
     gt_json_num(j, r->seconds);
     gt_json_key(j, "median_events");

@@ -336,7 +336,7 @@ static enum gt_exit run_and_keep(struct plan *p)
 
 int gt_stress_workloads(const struct gt_options *o)
 {
-    char err[1024];
+    char err[2048];
     struct plan p = {.o = *o};
     if (choose_workloads(&p, err, sizeof err) != 0 ||
         gt_traced_refuse(&p.o, err, sizeof err) != 0) {

@@ -82,7 +82,10 @@ void gt_plan_free(struct gt_plan *p);
 /* plans/default.ini, as it was when this was built. */
 extern const char gt_plan_default[];
 
-/* About how long a cell takes, starting its processes included; of a planted fault at most. */
+/* A planted fault ends its cell when it is found: most are by then. */
+#define GT_PLAN_FAULT_TYPICAL 5000000000ll
+/* About how long a cell takes, starting its processes included; of a planted fault at most
+ * GT_PLAN_FAULT_TYPICAL. */
 int64_t gt_plan_cell_estimate(const struct gt_plan_cell *c);
 int64_t gt_plan_estimate(const struct gt_plan *p);
 /* The cell's seed in a run of that seed. */

@@ -134,7 +134,8 @@ int gt_plan_expand(struct gt_plan *p, char *err, size_t size)
 /* ---- how long ---------------------------------------------------------- */
 int64_t gt_plan_cell_estimate(const struct gt_plan_cell *c)
 {
-    return c->duration_ns + START_NS;
+    bool ends_early = c->kind == GT_PLAN_FAULTS && c->duration_ns > GT_PLAN_FAULT_TYPICAL;
+    return (ends_early ? GT_PLAN_FAULT_TYPICAL : c->duration_ns) + START_NS;
 }
 
 int64_t gt_plan_estimate(const struct gt_plan *p)

@@ -128,21 +128,37 @@ int gt_run_resume(struct gt_run *r, char *err, size_t size)
 }
 
 /* ---- the cells -------------------------------------------------------------- */
-/* What is left, by the estimates, and those corrected by how far they were off so far. */
+struct share { /* of a kind of cells, in ns */
+    double spent, expected, left;
+};
+
+/* How far the estimates were off. */
+static double off(const struct share *s)
+{
+    return s->expected > 0 ? s->spent / s->expected : 1;
+}
+
+/* What is left, by the estimates, those of each kind corrected by how far they were off so far. */
 static void measure(const struct gt_run *r, struct gt_run_progress *p)
 {
-    double spent = 0, expected = 0, left = 0;
+    struct share shares[GT_PLAN_KINDS] = {0};
+    double left = 0;
     for (uint32_t i = 0; i < r->plan->n_cells; i++) {
-        double estimate = (double)gt_plan_cell_estimate(&r->plan->cells[i]);
+        const struct gt_plan_cell *c = &r->plan->cells[i];
+        struct share *of = &shares[c->kind];
+        double estimate = (double)gt_plan_cell_estimate(c);
         if (!r->cells[i]) {
-            left += estimate;
+            double gone = i == r->now ? (double)(gt_process_clock() - r->now_start) : 0;
+            of->left += gone < estimate ? estimate - gone : 0;
             continue;
         }
         p->done++;
-        spent += 1e9 * json_number_value(json_object_get(r->cells[i], "seconds"));
-        expected += estimate;
+        of->spent += 1e9 * json_number_value(json_object_get(r->cells[i], "seconds"));
+        of->expected += estimate;
     }
-    p->left_ns = (int64_t)(expected > 0 ? left * spent / expected : left);
+    for (int k = 0; k < GT_PLAN_KINDS; k++)
+        left += shares[k].left * off(&shares[k]);
+    p->left_ns = (int64_t)left;
 }
 
 static void tick(void *arg)
@@ -179,6 +195,7 @@ static int run_cell(struct gt_run *r, uint32_t i)
                               .arg = r};
     job.seed = gt_plan_cell_seed(job.cell, r->seed);
     r->now = i;
+    r->now_start = gt_process_clock();
     tick(r);
     json_t *record = gt_cell_record(&job);
     return record ? keep(r, i, record) : -ENOMEM;

@@ -31,6 +31,7 @@ struct gt_run {
     void *arg;
     int64_t start, spent_before;
     uint32_t now; /* cell that runs */
+    int64_t now_start;
 };
 
 /* Begins: the folder is open, `plan`, `programs` and `seed` are filled in. Writes run.json. 0 or

@@ -181,6 +181,7 @@ static int note_found(struct gt_summary_fault *f, const json_t *found)
     f->cls = strdup(text_of(found, "class"));
     f->seconds = json_number_value(json_object_get(found, "seconds"));
     f->events = json_number_value(json_object_get(found, "events"));
+    f->other = json_is_false(json_object_get(found, "as_expected"));
     return f->oracle && f->cls ? 0 : -ENOMEM;
 }
 

@@ -21,6 +21,7 @@ struct gt_summary_fault {
     char *name;
     uint32_t runs, found, missed; /* runs - found - missed: nothing was learnt */
     char *oracle, *cls;           /* of the first run that found it, NULL: none */
+    bool other;                   /* they are not those of faults.def */
     double seconds, events; /* until then; medians over the runs that found it are for campaigns */
     char *why;              /* of the first run that did not */
 };

@@ -32,9 +32,10 @@ static json_t *row_json(const struct gt_summary_row *r)
 
 static json_t *fault_json(const struct gt_summary_fault *f)
 {
-    return json_pack("{s:s, s:i, s:i, s:i, s:s?, s:s?, s:o, s:o, s:s?}", "fault", f->name, "runs",
+    return json_pack("{s:s, s:i, s:i, s:i, s:s?, s:s?, s:o, s:o, s:o, s:s?}", "fault", f->name, "runs",
                      (int)f->runs, "found", (int)f->found, "missed", (int)f->missed, "oracle",
-                     f->oracle, "class", f->cls, "seconds",
+                     f->oracle, "class", f->cls, "as_expected",
+                     f->found ? json_boolean(!f->other) : json_null(), "seconds",
                      f->found ? json_real(f->seconds) : json_null(), "events",
                      f->found ? json_real(f->events) : json_null(), "why", f->why);
 }

@@ -114,15 +114,15 @@ static void print_fault(FILE *f, const struct gt_summary_fault *x)
     char by[96] = "", events[24], after[64] = "";
     const char *verdict = x->missed ? "MISSED" : x->found == x->runs ? "found" : "void";
     if (x->found) {
-        snprintf(by, sizeof by, "%s/%s", x->oracle, x->cls);
+        snprintf(by, sizeof by, "%s/%s%s", x->oracle, x->cls, x->other ? " (!)" : "");
         snprintf(after, sizeof after, "%.1f s, %s events", x->seconds,
                  brief(events, sizeof events, x->events));
     }
-    fprintf(f, "  %-28.28s %-6s %u/%u  ", x->name, verdict, x->found, x->runs);
+    fprintf(f, "  %-23.23s %-6s %u/%u  ", x->name, verdict, x->found, x->runs);
     if (x->found)
-        fprintf(f, "%-32.32s %.22s\n", by, after);
+        fprintf(f, "%-39.39s %.20s\n", by, after);
     else
-        fprintf(f, "%.54s\n", x->why ? x->why : "");
+        fprintf(f, "%.59s\n", x->why ? x->why : "");
 }
 
 static void print_faults(FILE *f, const struct gt_summary *s)
@@ -133,8 +133,13 @@ static void print_faults(FILE *f, const struct gt_summary *s)
     if (s->n_faults == 0)
         return;
     fprintf(f, "%splanted faults: %u of %u found\n", s->n_rows ? "\n" : "", found, s->n_faults);
-    for (uint32_t i = 0; i < s->n_faults; i++)
+    bool other = false;
+    for (uint32_t i = 0; i < s->n_faults; i++) {
         print_fault(f, &s->faults[i]);
+        other |= s->faults[i].found && s->faults[i].other;
+    }
+    if (other)
+        fprintf(f, "  (!) by another oracle or class than faults.def says\n");
 }
 
 /* ---- what went wrong ----------------------------------------------------------- */

@@ -11,7 +11,18 @@
  *      slow exit of a system call are waited for, and before the end so is every open section.
  *   I3 At the stop, with the world stopped, every G without an event gets its status, and
  *      every G and P is cleaned for the next trace (slots.h, I1): each trace is a generation
- *      of its own number.
+ *      of its own number. The status was looked up while the trace was on; it is what the G
+ *      did all along if the G has none when the sections are over. Not later, since a stopped
+ *      world does not hold an M that has no P:
+ *
+ *      stop                                    M without a P
+ *                                              G is in a system call, since before the trace
+ *      generation off
+ *                                              acquire: off; Syscall -> Runnable, no event
+ *      looks: Runnable, which G never was
+ *      in this trace
+ *
+ *      Likewise a G whose thread calls in by then was not there, and one whose thread leaves was.
  *   I4 Finished buffers are handed to the sink by the reader, in order.
  * Limits: a reader of the trace needs memory for all of it, as it is one generation; the
  * lock is spun for.
@@ -36,6 +47,16 @@ struct locked_m {
     struct gt_section sec;
     gt_a64 events; /* Written by: this M */
     struct gt_stack_cache stacks;
+};
+
+struct locked_g {
+    struct gt_wire_g w; /* first: events.inc knows no more */
+    /* I3. Written by: the stop. */
+    struct locked_seen {
+        bool there, assisting;
+        enum gt_wire_gstatus status;
+        uint64_t id, tid, stack; /* its id then: an extra M's G comes back under another */
+    } seen;
 };
 
 struct locked {
@@ -475,40 +496,56 @@ static void await_sections(struct locked *t)
     } while (t->writing);
 }
 
-static void write_status(struct locked *t, struct gt_task *g, const struct gt_trace_g_view *v,
-                         uint64_t w)
+/* I3. The trace is on; Ms without a P go on. */
+static void look_at_g(struct gt_task *g, void *arg)
 {
-    uint64_t tid = v->tid < 0 ? GT_WIRE_NO_M : (uint64_t)v->tid, dt;
-    uint64_t stack = t->header >= 123 ? w_stack_of(t, g, v, w) : 0;
-    enum gt_wire_gstatus s = gt_wiremap_g(v->status, v->reason);
+    struct pass *p = arg;
+    struct locked *t = p->t;
+    struct locked_g *lg = g->trace;
+    struct gt_trace_g_view v;
+    GT_PERTURB_HOST(t->host, status_g);
+    lg->seen.there = false;
+    gt_slots_clean_next(&lg->w.s, p->w);
+    if (gt_slots_traced(&lg->w.s, p->w) || !t->host->suspend_g(t->host, g, &v))
+        return;
+    lg->seen = (struct locked_seen){
+        .there = true,
+        .assisting = v.assisting,
+        .status = gt_wiremap_g(v.status, v.reason),
+        .id = g->id,
+        .tid = v.tid < 0 ? GT_WIRE_NO_M : (uint64_t)v.tid,
+        .stack = t->header >= 123 ? w_stack_of(t, g, &v, p->w) : 0,
+    };
+    t->host->resume_g(t->host, g);
+}
+
+static void write_status(struct locked *t, const struct locked_seen *s)
+{
+    uint64_t dt;
     gt_spin_lock(&t->lock);
     uint8_t *p = open_at(t, GT_WIRE_NO_M, &dt);
-    if (p && stack)
-        p = gt_put_go_status_stack(p, dt, g->id, tid, s, stack);
+    if (p && s->stack)
+        p = gt_put_go_status_stack(p, dt, s->id, s->tid, s->status, s->stack);
     else if (p)
-        p = gt_put_go_status(p, dt, g->id, tid, s);
+        p = gt_put_go_status(p, dt, s->id, s->tid, s->status);
     if (p)
         t->buf->pos = (uint32_t)(p - t->buf->data);
-    p = p && v->assisting ? open_at(t, GT_WIRE_NO_M, &dt) : NULL;
+    p = p && s->assisting ? open_at(t, GT_WIRE_NO_M, &dt) : NULL;
     if (p)
-        t->buf->pos = (uint32_t)(gt_put_gc_mark_assist_active(p, dt, g->id) - t->buf->data);
+        t->buf->pos = (uint32_t)(gt_put_gc_mark_assist_active(p, dt, s->id) - t->buf->data);
     gt_spin_unlock(&t->lock);
 }
 
-/* I3. The last events are over and the world is stopped: what a G does now it did all along. */
+/* I3. The last sections are over. A G that came since the look has an event, or came too late. */
 static void last_status(struct gt_task *g, void *arg)
 {
     struct pass *p = arg;
-    struct gt_wire_g *wg = g->trace;
-    struct gt_trace_g_view v;
-    GT_PERTURB_HOST(p->t->host, status_g);
-    gt_slots_clean_next(&wg->s, p->w);
-    if (gt_slots_traced(&wg->s, p->w) || gt_wire_g_unborn(wg, p->t->trace, p->w))
-        return;
-    if (!p->t->host->suspend_g(p->t->host, g, &v))
-        return;
-    write_status(p->t, g, &v, p->w);
-    p->t->host->resume_g(p->t->host, g);
+    struct locked_g *lg = g->trace;
+    bool there = lg->seen.there;
+    lg->seen.there = false;
+    if (there && !gt_slots_traced(&lg->w.s, p->w) &&
+        !gt_wire_g_unborn(&lg->w, p->t->trace, p->w))
+        write_status(p->t, &lg->seen);
 }
 
 static void clean_p(struct gt_proc *p, bool alive, void *arg)
@@ -532,6 +569,7 @@ static void switch_off(struct locked *t)
     uint64_t w = gt_load_relaxed(&t->generation);
     struct pass pass = {t, w};
     h->stop_world(h, GT_WORLD_TRACE_STOP);
+    h->each_g(h, look_at_g, &pass);
     h->sysmon_lock(h);
     gt_store_release(&t->generation, GT_GEN_OFF); /* pair: generation */
     gt_trace_stored(h, GT_GEN_OFF);
@@ -585,7 +623,7 @@ static int locked_stop(void *tv)
 static void forget_g(struct gt_task *g, void *arg)
 {
     (void)arg;
-    memset(g->trace, 0, sizeof(struct gt_wire_g));
+    memset(g->trace, 0, sizeof(struct locked_g));
 }
 
 static void forget_p(struct gt_proc *p, bool alive, void *arg)
@@ -701,7 +739,7 @@ const struct gt_tracer_ops gt_tracer_locked = {
     .runtime_state = sizeof(struct locked),
     .m_state = sizeof(struct locked_m),
     .p_state = sizeof(struct gt_wire_p),
-    .g_state = sizeof(struct gt_wire_g),
+    .g_state = sizeof(struct locked_g),
     .init = locked_init,
     .fini = locked_fini,
     .start = locked_start,

@@ -27,21 +27,22 @@ static void look_at_run(struct comparing *c)
 {
     struct gt_cell_life *l = c->l;
     struct gt_stress_result *r = l->r;
-    int rc = l->ran ? l->ran : l->rc;
+    int rc = l->ran ? l->ran : l->rc ? l->rc : l->round->start_rc;
+    bool start = l->no_trace || (rc != 0 && rc == l->round->start_rc);
     if (l->ran == -EDEADLK) {
         if (wanted(c, GT_ORACLE_LIVENESS))
             gt_result_count(r, GT_ORACLE_LIVENESS, "deadlock", 1);
         gt_result_say(r, GT_STRESS_INCONSISTENT, "every G is parked for ever");
-    } else if (l->no_trace && l->round->profile_hz != 0 &&
+    } else if (start && l->round->profile_hz != 0 &&
                (rc == -EAGAIN || rc == -ENOTSUP || rc == -EBUSY)) {
         gt_result_say(r, GT_STRESS_VOID, "no CPU samples are to be had here: %s", strerror(-rc));
     } else if (rc == -ENOMEM || rc == -EAGAIN || rc == -EMFILE || rc == -EINTR) {
         gt_result_say(r, GT_STRESS_INCOMPLETE, "the round broke off: %s", strerror(-rc));
     } else if (rc != 0) {
         gt_result_say(r, GT_STRESS_FAILED, "%s returned %d: %s",
-                      l->ran          ? "run()"
-                      : l->no_trace   ? "the start of the trace"
-                                      : "the test",
+                      l->ran  ? "run()"
+                      : start ? "the start of the trace"
+                              : "the test",
                       rc, strerror(-rc));
     }
     if (rc == 0 && !l->settled) {

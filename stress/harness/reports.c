@@ -6,6 +6,7 @@
 
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
+#include "harness/seer.h"
 #include "harness/tap.h"
 
 /* ---- JUnit XML --------------------------------------------------------- */
@@ -162,16 +163,19 @@ static void json_maps(struct gt_json *j, const struct gt_stress_result *r)
     gt_json_close(j, '}');
 }
 
-/* "order/unknown-stack" to its two halves. */
-static void json_found(struct gt_json *j, const struct gt_stress_result *r)
+/* "order/unknown-stack" to its two halves. Of a planted fault: as_expected says whether it was
+ * the oracle of faults.def, under one of its classes. */
+static void json_found(struct gt_json *j, const struct gt_stress_point *p)
 {
+    const struct gt_stress_result *r = &p->result;
+    const struct gt_fault_info *f = gt_fault_named(p->cell.config.fault);
     char oracle[sizeof r->first.name];
     gt_json_key(j, "found");
     if (r->inconsistencies == 0) {
         gt_json_str(j, NULL);
         return;
     }
-    memcpy(oracle, r->first.name, sizeof oracle);
+    snprintf(oracle, sizeof oracle, "%s", f ? gt_fault_seer(f, r) : r->first.name);
     char *slash = strchr(oracle, '/');
     if (slash)
         *slash = '\0';
@@ -180,6 +184,10 @@ static void json_found(struct gt_json *j, const struct gt_stress_result *r)
     str(j, "class", slash ? slash + 1 : "");
     real(j, "seconds", (double)r->first.ns / 1e9);
     num(j, "events", r->first.events);
+    if (f) {
+        gt_json_key(j, "as_expected");
+        gt_json_bool(j, gt_fault_expects(f, gt_fault_seer(f, r)));
+    }
     gt_json_close(j, '}');
 }
 
@@ -215,7 +223,7 @@ void gt_json_cells(struct gt_json *j, const struct gt_stress_point *p, uint32_t 
         str(j, "replay", p[i].replay);
         json_counts(j, r);
         json_maps(j, r);
-        json_found(j, r);
+        json_found(j, &p[i]);
         json_texts(j, r);
         gt_json_close(j, '}');
     }

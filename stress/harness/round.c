@@ -106,11 +106,17 @@ static int take_trace(struct gt_stress *s, struct gt_round_trace **out)
     return rc;
 }
 
-static void give_back(struct gt_stress *s, struct gt_round_trace *t)
+/* A trace that has begun all the same is whole, and judged as the others are. */
+static void start_failed(struct gt_stress *s, struct gt_round_trace *t, int rc)
 {
     pthread_mutex_lock(&s->lock);
-    t->started = false;
-    s->n_traces--;
+    t->started = t->order != 0;
+    if (t->started) {
+        s->start_rc = rc;
+        gt_round_end(s);
+    } else {
+        s->n_traces--;
+    }
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -129,7 +135,7 @@ int gt_stress_trace_start(struct gt_stress *s)
     };
     rc = s->params.ops->trace_start(&o);
     if (rc != 0)
-        give_back(s, t);
+        start_failed(s, t, rc);
     return rc;
 }
 
@@ -160,6 +166,7 @@ void gt_round_begin(struct gt_stress *s)
         s->traces[i].started = false;
     s->n_traces = s->n_says = 0;
     s->failed = false;
+    s->start_rc = 0;
     gt_store_relaxed(&s->orders, 0u);
     gt_store_relaxed(&s->over, 0u);
 }

@@ -44,6 +44,7 @@ struct gt_stress {
     /* Guarded by: lock */
     struct gt_round_trace traces[GT_ROUND_TRACES];
     uint32_t n_traces;
+    int start_rc; /* of a start that failed when its trace had begun, as for want of CPU samples */
     bool failed; /* a check of the test */
     char why[200];
     char says[GT_ROUND_SAYS][96];

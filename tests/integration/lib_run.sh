@@ -51,7 +51,7 @@ for word in "$@"; do
 done
 echo "$name $seed" >>"$place/called"
 act=$(sed -n "s/^$name //p" "$place/act" 2>/dev/null)
-verdict=ok status=0 bad=0 found=null
+verdict=ok status=0 bad=0 found=null expected=true
 case $act in
   crash) echo 'about to crash' >&2; kill -SEGV $$ ;;
   hang) sleep 600 ;;
@@ -64,12 +64,14 @@ case $act in
   inconclusive) verdict=inconclusive status=3 ;;
   void) verdict=void status=4 ;;
   nap) sleep 0.05 ;;
+  other) expected=false ;;
 esac
 if [ -n "${fault:-}" ]; then
   if [ "$act" = missed ]; then
     status=3
   elif [ "$verdict" = ok ]; then
-    verdict=inconsistent status=1 found='{"oracle": "order", "class": "goroutine-status", "seconds": 0.5, "events": 1200}'
+    verdict=inconsistent status=1 found='{"oracle": "order", "class": "goroutine-status", "seconds": 0.5, "events": 1200'
+    found+=", \"as_expected\": $expected}"
   fi
 fi
 echo "{\"schema\": 1, \"seed\": $seed, \"cells\": [{\"test\": \"$name\", \"scheduler\": \"${scheduler:-worksteal}\",

@@ -52,7 +52,10 @@ n=0 folders=1 killed_at_work=0
 folder=$place/run1
 while [ $n -lt "$kills" ]; do
   start "$folder"
-  sleep "0.$(printf '%03d' $((RANDOM % 900 + 50)))"
+  if [ $((RANDOM % 8)) != 0 ]; then # else perhaps before it began
+    until [ -e "$folder/run.json" ] || ! kill -0 $pid 2>/dev/null; do sleep 0.01; done
+  fi
+  sleep "0.$(printf '%03d' $((RANDOM % 400 + 5)))"
   if ! kill -KILL -- -$pid 2>/dev/null; then
     wait $pid 2>/dev/null || not_ok "a run that nobody killed"
     folders=$((folders + 1))

@@ -14,6 +14,7 @@
 #include "harness/outfile.h"
 #include "cli/figures.c"
 #include "cli/options.c"
+#include "cli/options_stress.c"
 #include "cli/shared.c"
 
 enum { ALL = 0xffffffff };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* docs/stress.md, docs/faults.md and a page for each are what stress.def, faults.def and the tests' own
- * text say; `stress_docs_test --write` makes them anew. GT_TEST: workloads */
+/* docs/stress/ and docs/faults/, a page for each and a list, are what stress.def, faults.def and the
+ * tests' own text say; `stress_docs_test --write` makes them anew. GT_TEST: workloads */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,9 +125,9 @@ static void tests_index(bool write)
     fprintf(p.f, "# Stress tests\n\nEach is a program of its own, `build/<preset>/stress/NAME`, and "
                  "a cell of `gauntlet stress`.\n\n| test | what it does |\n| --- | --- |\n");
     for (size_t i = 0; gt_stress_at(i); i++)
-        fprintf(p.f, "| [%s](stress/%s.md) | %s |\n", gt_stress_at(i)->head.name,
+        fprintf(p.f, "| [%s](%s.md) | %s |\n", gt_stress_at(i)->head.name,
                 gt_stress_at(i)->head.name, gt_stress_at(i)->head.summary);
-    close_page(&p, "stress", write);
+    close_page(&p, "stress/README", write);
 }
 
 /* ---- faults ----------------------------------------------------------------------------------- */
@@ -158,10 +158,10 @@ static void faults_index(bool write)
                  "| --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; gt_fault_info(i); i++) {
         const struct gt_fault_info *x = gt_fault_info(i);
-        fprintf(p.f, "| [%s](faults/%s.md) | %s | %s | %s | `%s` |\n", x->name, x->name,
+        fprintf(p.f, "| [%s](%s.md) | %s | %s | %s | `%s` |\n", x->name, x->name,
                 x->seed ? x->seed : "", x->reference, x->oracle, x->cls);
     }
-    close_page(&p, "faults", write);
+    close_page(&p, "faults/README", write);
 }
 
 /* Each fault's stress test is there, and each stress test says what it is for. */

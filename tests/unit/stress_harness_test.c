@@ -27,10 +27,13 @@
 
 static char place[200];
 
+/* Until the round is over, but so often at least: on a loaded machine it is over at once. */
+#define LEAST 1000
+
 /* ---- tests that fail on purpose ------------------------------------------ */
 static int run_yields(struct gt_stress *s, const struct gt_stress_params *p)
 {
-    while (!gt_stress_over(s))
+    for (int i = 0; i < LEAST || !gt_stress_over(s); i++)
         p->ops->yield();
     return 0;
 }
@@ -331,7 +334,7 @@ static void leaf(void *arg)
 
 static int run_makes(struct gt_stress *s, const struct gt_stress_params *p)
 {
-    while (!gt_stress_over(s)) {
+    for (int i = 0; i < LEAST || !gt_stress_over(s); i++) {
         if (p->ops->go(leaf, (void *)(uintptr_t)p->ops) != 0)
             return -ENOMEM;
         p->ops->yield();
@@ -441,6 +444,45 @@ static void test_full(void)
     ok(r.inconsistencies == 0, "and not inconsistent");
 }
 
+/* ---- no kernel timers --------------------------------------------------------- */
+/* Each start fails when its trace has begun, and Gs run meanwhile. */
+static int run_starts(struct gt_stress *s, const struct gt_stress_params *p)
+{
+    for (int i = 0; i < 20; i++) {
+        for (int k = 0; k < 8 && p->ops->go(leaf, (void *)(uintptr_t)p->ops) == 0; k++)
+            ;
+        (void)gt_stress_trace_start(s);
+        p->ops->yield();
+    }
+    return 0;
+}
+
+static void no_samples(struct gt_stress_cell *c, const char *tracer)
+{
+    struct rlimit was, none;
+    getrlimit(RLIMIT_SIGPENDING, &was);
+    none = was;
+    none.rlim_cur = 0;
+    c->config.tracer = plugin(GT_MAGIC_TRACER, tracer);
+    c->profile_hz = 100;
+    setrlimit(RLIMIT_SIGPENDING, &none);
+    enum gt_stress_verdict v = drive(c);
+    setrlimit(RLIMIT_SIGPENDING, &was);
+    ok(v == GT_STRESS_VOID && strstr(r.why, "CPU samples"), "%s, %s: no CPU samples: void",
+       c->test->head.name, tracer);
+    ok(r.inconsistencies == 0 && r.traces > 0, "and what was traced is true");
+}
+
+static void test_profile(void)
+{
+    struct gt_stress_ops by_us = test_of("yields", run_yields), own = test_of("starts", run_starts);
+    struct gt_stress_cell c = cell_of(&by_us), d = cell_of(&own);
+    own.flags = GT_STRESS_TRACES;
+    no_samples(&c, "gen");
+    no_samples(&d, "gen");
+    no_samples(&d, "locked");
+}
+
 /* ---- words ------------------------------------------------------------------------ */
 static void test_names(void)
 {
@@ -512,6 +554,7 @@ int main(void)
     test_traces();
     test_tracers();
     test_full();
+    test_profile();
     test_names();
     test_reports();
     remove_place();

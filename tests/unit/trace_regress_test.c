@@ -10,6 +10,7 @@
 
 #include "in_runtime.h"
 #include "memory_trace.h"
+#include "trace/wire_decode.h"
 
 extern const struct gt_tracer_ops gt_tracer_gen, gt_tracer_locked;
 
@@ -517,6 +518,113 @@ static void every_word_once(void *arg)
     expect(result.stats.by_event[GT_EV_USER_LOG] == gt_load_relaxed(&said));
 }
 
+/* ---- changes right after the end ----------------------------------------------------------- */
+/* What the trace's statuses say of a G, GT_WIRE_G_COUNT: nothing. */
+static uint64_t told_in(const struct gt_batch *b, uint64_t id, uint64_t told)
+{
+    struct gt_event ev;
+    for (const uint8_t *p = b->data, *end = p + b->size; p && p < end;) {
+        p = gt_decode_event(p, end, &ev);
+        if (p && (ev.type == GT_EV_GO_STATUS || ev.type == GT_EV_GO_STATUS_STACK) &&
+            ev.args[0] == id)
+            told = ev.args[2];
+    }
+    return told;
+}
+
+static uint64_t status_told(uint64_t id)
+{
+    struct memory_cursor c = {trace.data, trace.n};
+    struct gt_source src = {memory_cursor_read, &c};
+    const struct gt_generation *g;
+    struct gt_reader *r;
+    struct gt_read_error err;
+    uint64_t told = GT_WIRE_G_COUNT;
+    if (gt_reader_open(&src, &r, &err) != 0)
+        return told;
+    while (gt_reader_next(r, &g) == 1)
+        for (size_t i = 0; i < g->n_batches; i++)
+            told = told_in(&g->batches[i], id, told);
+    gt_reader_close(r);
+    return told;
+}
+
+static struct gt_g *in_call;
+static gt_a32 call_began, call_ends;
+static gt_a64 came; /* id of the G of the thread that calls in */
+
+static void one_call(void *arg)
+{
+    (void)arg;
+    in_call = gt_m_g(gt_tls_m());
+    R->syscall_enter();
+    gt_store_release(&call_began, 1u); /* pair: test-call */
+    while (gt_load_relaxed(&call_ends) == 0)
+        usleep(100);
+    R->syscall_exit();
+    R->wg_done(wg);
+}
+
+static void *calls_in_late(void *rt)
+{
+    while (gt_load_relaxed(&call_ends) == 0)
+        usleep(100);
+    expect(R->callback(rt, called_back, NULL) == 0);
+    return NULL;
+}
+
+static void look_who_came(struct gt_task *t, void *arg)
+{
+    struct gt_g *g = gt_g_of(t);
+    (void)arg;
+    if ((g->flags & GT_GF_EXTRA) && gt_g_status(g) == GT_G_RUNNABLE)
+        gt_store_relaxed(&came, t->id);
+}
+
+/* The world is stopped and the generation has just ended: what has no P goes on. */
+static void (*real_stored)(const struct gt_tracer_host *h, uint64_t w);
+static void changes_now(const struct gt_tracer_host *h, uint64_t w)
+{
+    if (real_stored)
+        real_stored(h, w);
+    if (w != 0)
+        return;
+    gt_store_relaxed(&call_ends, 1u);
+    while (gt_g_status(in_call) == GT_G_SYSCALL || gt_load_relaxed(&came) == 0) {
+        usleep(100);
+        h->each_g(h, look_who_came, NULL);
+    }
+}
+
+/* The call lasted all through the trace, and the thread came after it. */
+static void changes_after_the_end(void *arg)
+{
+    struct gt_runtime *rt = arg;
+    pthread_t th;
+    gt_store_relaxed(&call_began, 0u);
+    gt_store_relaxed(&call_ends, 0u);
+    gt_store_relaxed(&came, 0u);
+    R->expect_callbacks(rt, 1);
+    expect(pthread_create(&th, NULL, calls_in_late, rt) == 0);
+    wg = R->wg_new();
+    R->wg_add(wg, 1);
+    expect(R->go(one_call, NULL) == 0);
+    while (gt_load_acquire(&call_began) == 0) /* pair: test-call */
+        R->yield();
+    real_stored = rt->tracer_host.stored;
+    rt->tracer_host.stored = changes_now;
+    start(-1, 0);
+    stop_and_check();
+    R->wg_wait(wg);
+    R->wg_free(wg);
+    R->syscall_enter_blocking();
+    pthread_join(th, NULL);
+    R->syscall_exit();
+    R->expect_callbacks(rt, -1);
+    expect(status_told(in_call->t.id) == GT_WIRE_G_SYSCALL);
+    expect(status_told(gt_load_relaxed(&came)) == GT_WIRE_G_COUNT);
+}
+
 /* ---- all ---------------------------------------------------------------------------------------- */
 static void scene(gt_fn fn, int32_t procs, const char *what)
 {
@@ -527,7 +635,7 @@ static void scene(gt_fn fn, int32_t procs, const char *what)
 int main(void)
 {
     static const struct gt_tracer_ops *const tracers[] = {&gt_tracer_gen, &gt_tracer_locked};
-    plan(2 * 7 + 2 * 2 + 2 * 3);
+    plan(2 * 7 + 2 + 2 * 2 + 2 * 3);
     for (int t = 0; t < 2; t++) {
         tracer = tracers[t];
         model = GT_SYSCALLS_SCANBIT;
@@ -538,6 +646,12 @@ int main(void)
         stop_of_an_ended_run(2);
         made_without_a_p(1);
         buffer_of_an_ended_run(1);
+    }
+    tracer = &gt_tracer_locked; /* gen ends with no world stopped */
+    for (int m = 0; m < 2; m++) {
+        model = m ? GT_SYSCALLS_STATUS : GT_SYSCALLS_SCANBIT;
+        scene(changes_after_the_end, 2, m ? "what changes right after the end, status"
+                                          : "what changes right after the end, scanbit");
     }
     slow = gt_tracer_gen;
     slow.head.flags &= ~(uint64_t)GT_TRACER_CORE_SECTIONS; /* so that acquire is called */
