@@ -65,12 +65,29 @@ struct state {
     const struct gt_jentry *prev; /* what brought it there; NULL: before the journal */
 };
 
+/* Of the i-th. A vague one is no later than what came next, of which more is known:
+ *
+ *      G                                   who starts a trace
+ *      comes in, off: vague
+ *                                          generation 1
+ *      blocks in 1
+ *                                          generation 2: it waits, as it has since 1
+ */
+static uint64_t key_at(const struct gt_truth *t, const struct gt_chain *k, uint64_t i)
+{
+    const struct gt_jentry *e = gt_chain_at(t, &t->gs, k, i), *next = e;
+    uint64_t key = gt_truth_key(e);
+    while (next && (is_vague(next) || next->tok == GT_JTOK_NONE))
+        next = gt_chain_at(t, &t->gs, k, ++i);
+    return is_vague(e) && next && gt_truth_key(next) < key ? gt_truth_key(next) : key;
+}
+
 /* I1. Generations come in order. */
 static struct state state_of(struct gt_truth *t, struct gt_chain *k)
 {
     const struct gt_chains *c = &t->gs;
-    const struct gt_jentry *e;
-    while ((e = gt_chain_at(t, c, k, k->cursor)) != NULL && gt_truth_key(e) < t->key)
+    const struct gt_jentry *e = gt_chain_at(t, c, k, 0);
+    while (gt_chain_at(t, c, k, k->cursor) != NULL && key_at(t, k, k->cursor) < t->key)
         k->cursor++;
     struct state s = {.prev = k->cursor ? gt_chain_at(t, c, k, k->cursor - 1) : NULL};
     s.may = BIT(s.prev ? wire_of(s.prev->to, s.prev->reason) : wire_of(e->from, e->reason));
