@@ -380,7 +380,7 @@ static const struct gt_option options[] = {
      gt_take_gc_period},
     {GT_OPT_GC, "--gc-poison", NULL, "freed objects are filled, so that a use is caught",
      gt_take_gc_poison},
-    {GT_OPT_FAULT, "--fault", "NAME", "a planted fault (preset faults), or all of them",
+    {GT_OPT_FAULT, "--fault", "NAME", "a planted fault (preset faults), or seeds, or all",
      gt_take_fault},
     {GT_OPT_FAULT, "--runs", "N", "so many runs of each fault (1)", gt_take_runs},
     {GT_OPT_PERTURB, "--perturb", "LEVEL",

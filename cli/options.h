@@ -67,7 +67,7 @@ struct gt_options {
     uint32_t header;      /* 122, 123, 125, 126; 0: not given */
     uint32_t profile_hz;  /* 0: not given */
     uint64_t max_report;  /* UINT64_MAX: not given */
-    const char *fault;    /* a name, or "all"; NULL: not given */
+    const char *fault;    /* a name, "seeds" or "all"; NULL: not given */
     uint32_t runs;        /* of each fault; 0: not given */
     uint32_t perturb;
     uint32_t oracles;     /* bits; 0: not given */

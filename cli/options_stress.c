@@ -16,7 +16,7 @@ static bool is_fault(const char *name)
     for (size_t i = 0; (f = gt_fault_info(i)) != NULL; i++)
         if (strcmp(f->name, name) == 0)
             return true;
-    return strcmp(name, "all") == 0;
+    return strcmp(name, "all") == 0 || strcmp(name, "seeds") == 0;
 }
 
 int gt_take_fault(const struct gt_given *g)
@@ -29,7 +29,7 @@ int gt_take_fault(const struct gt_given *g)
         return 0;
     for (size_t i = 0; (f = gt_fault_info(i)) != NULL && at < sizeof names; i++)
         at += (size_t)snprintf(names + at, sizeof names - at, "%s, ", f->name);
-    return gt_option_refuse(g, "no such fault: use %sor all", names);
+    return gt_option_refuse(g, "no such fault: use %sseeds or all", names);
 }
 
 int gt_take_runs(const struct gt_given *g)

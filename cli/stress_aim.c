@@ -10,7 +10,7 @@
 
 #define AIM_OPTIONS                                                                                \
     (GT_OPT_SCHEDULER | GT_OPT_TRACER | GT_OPT_PROCS | GT_OPT_GENERATION | GT_OPT_PERTURB |         \
-     GT_OPT_GC)
+     GT_OPT_GC | GT_OPT_TRACE)
 #define WORDS_MOST 8
 
 const struct gt_fault_info *gt_stress_fault(const char *name)
@@ -51,22 +51,24 @@ static void take_rest(struct gt_options *o, const struct gt_options *a)
         o->generation_ns = a->generation_ns;
     if (!o->perturb_given)
         o->perturb = a->perturb_given ? a->perturb : GT_PERTURB_MEDIUM;
+    if (!o->trace)
+        o->trace = a->trace;
     if (memcmp(&o->gc, &none, sizeof none) == 0)
         o->gc = a->gc;
 }
 
-int gt_stress_aim(struct gt_options *o, char *err, size_t size)
+int gt_stress_aim(struct gt_stress_plan *p, char *err, size_t size)
 {
-    const struct gt_fault_info *f = gt_stress_fault(o->fault);
+    const struct gt_fault_info *f = gt_stress_fault(p->o.fault);
     struct gt_options aim;
-    char text[256], *words[WORDS_MOST];
+    char *words[WORDS_MOST];
     if (!f)
         return 0;
-    snprintf(text, sizeof text, "%s", f->options);
-    int rc = gt_options_parse(&aim, "faults.def", AIM_OPTIONS, cut(text, words), words, err, size);
+    snprintf(p->aim, sizeof p->aim, "%s", f->options);
+    int rc = gt_options_parse(&aim, "faults.def", AIM_OPTIONS, cut(p->aim, words), words, err, size);
     if (rc != 0)
         return rc;
-    take_lists(o, &aim);
-    take_rest(o, &aim);
+    take_lists(&p->o, &aim);
+    take_rest(&p->o, &aim);
     return 0;
 }

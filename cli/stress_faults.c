@@ -44,7 +44,7 @@ static bool place_row(struct row *row, const struct gt_stress_plan *asked)
     row->plan.o.runs = row->runs;
     if (row->plan.n_tests == 0)
         row->plan.tests[row->plan.n_tests++] = gt_stress_find(row->fault->test, err, sizeof err);
-    if (!row->plan.tests[0] || gt_stress_aim(&row->plan.o, err, sizeof err) != 0) {
+    if (!row->plan.tests[0] || gt_stress_aim(&row->plan, err, sizeof err) != 0) {
         gt_say("stress", "the fault %s: %s", row->fault->name, err);
         return false;
     }
@@ -69,6 +69,7 @@ static bool run_once(struct table *t, struct row *row, uint32_t i)
     struct gt_stress_point *point = &row->points[i];
     bool bailed;
     gt_stress_place(&row->plan, i, point);
+    point->cell.trace = row->plan.o.trace;
     gt_progress_step(&t->progress, row->fault->name);
     if (gt_stress_drive(&point->cell, &drive, &point->result, &bailed) == -EINTR)
         return false;
@@ -232,9 +233,13 @@ static void run_rows(struct table *t)
 
 static bool place_rows(struct table *t)
 {
-    for (uint32_t i = 0; i < t->n; i++) {
-        t->rows[i].fault = gt_fault_info(i);
-        if (!place_row(&t->rows[i], t->asked))
+    bool seeds = strcmp(t->asked->o.fault, "seeds") == 0;
+    const struct gt_fault_info *f;
+    for (uint32_t i = 0; (f = gt_fault_info(i)) != NULL; i++) {
+        if (seeds && !f->seed)
+            continue;
+        t->rows[t->n].fault = f;
+        if (!place_row(&t->rows[t->n++], t->asked))
             return false;
     }
     return true;
@@ -250,9 +255,10 @@ static void free_rows(struct table *t)
 int gt_stress_faults(struct gt_stress_plan *p)
 {
     struct table t = {.asked = p, .status = GT_EXIT_OK};
-    while (gt_fault_info(t.n))
-        t.n++;
-    t.rows = calloc(t.n + 1, sizeof *t.rows);
+    size_t n = 0;
+    while (gt_fault_info(n))
+        n++;
+    t.rows = calloc(n + 1, sizeof *t.rows);
     if (t.rows && place_rows(&t)) {
         gt_progress_start(&t.progress, (int)(t.n * t.rows[0].runs));
         run_rows(&t);

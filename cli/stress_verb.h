@@ -18,6 +18,7 @@ struct gt_stress_plan {
     uint32_t n_tests;
     uint32_t n_cells;
     const char *program; /* with which a replay command begins: "/path/gauntlet-oracle stress" */
+    char aim[128];       /* words that the options may point into: gt_stress_aim */
     bool one;            /* the program is that of one test: no names in a replay */
 };
 int gt_stress_tests(struct gt_stress_plan *p);
@@ -26,9 +27,9 @@ int gt_stress_faults(struct gt_stress_plan *p);
 
 /* NULL: none of that name. */
 const struct gt_fault_info *gt_stress_fault(const char *name);
-/* What was not given and the line of o->fault in faults.def says; none, or `all`: nothing. 0, or
- * -EINVAL with a line in err. */
-int gt_stress_aim(struct gt_options *o, char *err, size_t size);
+/* What was not given and the line of p->o.fault in faults.def says; none, or `all`: nothing. 0,
+ * or -EINVAL with a line in err. */
+int gt_stress_aim(struct gt_stress_plan *p, char *err, size_t size);
 /* What was not given. A fault wants one scheduler and more time. */
 void gt_stress_fill_in(struct gt_stress_plan *p);
 /* The i-th cell: tests outermost, Ps innermost; from n_cells on those of the second run, ... */

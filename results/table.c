@@ -173,6 +173,14 @@ static void print_trouble(FILE *f, const struct gt_summary *s)
         fprintf(f, "  and %u more\n", all - shown);
 }
 
+static bool has_figures(const struct gt_summary *s)
+{
+    for (uint32_t i = 0; i < s->n_rows; i++)
+        if (!isnan(s->rows[i].ns_event) || s->rows[i].n_overhead)
+            return true;
+    return false;
+}
+
 static void print_counts(FILE *f, const struct gt_summary *s)
 {
     fprintf(f, "\n%u of %u cells", s->done, s->done + s->missing);
@@ -180,7 +188,7 @@ static void print_counts(FILE *f, const struct gt_summary *s)
         if (s->by_verdict[v])
             fprintf(f, ", %u %s", s->by_verdict[v], gt_verdict_name((enum gt_verdict)v));
     fprintf(f, "; seed %" PRIu64 "\n", s->run->seed);
-    if (s->n_rows)
+    if (has_figures(s))
         fprintf(f, "ns/event: section and event; overhead: of tracing on over off, %s\n",
                 "geometric mean of the workloads");
     for (uint32_t i = 0; i < s->n_rows; i++)

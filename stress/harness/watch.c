@@ -4,7 +4,8 @@
  *   I1 Progress is what the runtime counts: transitions, switches, system calls. A round in
  *      which none of them grows for stuck_ns is stuck, whatever it waits for.
  *   I2 A round that has not ended long after it was told to is stuck too, though it moves.
- *   I3 The alarm is the net below both: it needs no lock of the runtime, the watch does.
+ *   I3 The alarm of a round is the net below both: it needs no lock of the runtime, the watch
+ *      does.
  * Signals: the handler calls what is safe in one only: open, read, write, the runtime's dump.
  */
 #include "harness/watch.h"
@@ -248,7 +249,6 @@ struct gt_watch *gt_watch_start(struct gt_cell_life *l)
         free(w);
         return NULL;
     }
-    w->alarm = gt_alarm_start(l->cell->duration_ns + 8 * w->stuck_ns, too_late, w); /* I3 */
     watched = w;
     install_crash_handlers();
     return w;
@@ -256,6 +256,7 @@ struct gt_watch *gt_watch_start(struct gt_cell_life *l)
 
 void gt_watch_round(struct gt_watch *w, int64_t ns, uint64_t most_transitions)
 {
+    w->alarm = gt_alarm_start(ns + 5 * w->stuck_ns, too_late, w); /* I3 */
     pthread_mutex_lock(&w->lock);
     w->in_round = true;
     w->moved = gt_child_clock();
@@ -271,6 +272,8 @@ void gt_watch_rest(struct gt_watch *w)
     pthread_mutex_lock(&w->lock);
     w->in_round = false;
     pthread_mutex_unlock(&w->lock);
+    gt_alarm_stop(w->alarm);
+    w->alarm = NULL;
 }
 
 void gt_watch_stop(struct gt_watch *w)
@@ -280,7 +283,6 @@ void gt_watch_stop(struct gt_watch *w)
     pthread_cond_signal(&w->changed);
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
-    gt_alarm_stop(w->alarm);
     remove_crash_handlers();
     watched = NULL;
     pthread_cond_destroy(&w->changed);
