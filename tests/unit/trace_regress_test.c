@@ -331,6 +331,37 @@ static gt_tok slow_acquire(void *t, struct gt_mach *m)
 }
 
 /* A section older than the system call that a P is taken from put the steal before it. */
+/* The generation is stored; it has begun, and nobody ends it. */
+static gt_a32 gen_stored, gen_begun;
+static void waits_when_begun(const struct gt_tracer_host *h, uint32_t point)
+{
+    (void)h;
+    if (point == GT_PERTURB_advance_stored)
+        gt_store_relaxed(&gen_stored, 1u);
+    if (point == GT_PERTURB_advance_done && gt_load_relaxed(&gen_stored) != 0) {
+        gt_store_relaxed(&gen_begun, 1u);
+        usleep(2000);
+    }
+}
+
+/* Who stops the trace did nothing in its last generation. */
+static void stops_without_an_event(void *arg)
+{
+    struct gt_runtime *rt = arg;
+    for (int i = 0; i < scale(20); i++) {
+        gt_store_relaxed(&gen_stored, 0u);
+        gt_store_relaxed(&gen_begun, 0u);
+        start(0, 0);
+        rt->tracer_host.perturb = waits_when_begun;
+        while (gt_load_relaxed(&gen_stored) == 0)
+            R->checkpoint();
+        while (gt_load_relaxed(&gen_begun) == 0)
+            gt_cpu_relax();
+        stop_and_check();
+        rt->tracer_host.perturb = NULL;
+    }
+}
+
 static void old_section_steals(void *arg)
 {
     (void)arg;
@@ -636,7 +667,7 @@ static void scene(gt_fn fn, int32_t procs, const char *what)
 int main(void)
 {
     static const struct gt_tracer_ops *const tracers[] = {&gt_tracer_gen, &gt_tracer_locked};
-    plan(2 * 7 + 2 + 2 * 2 + 2 * 3);
+    plan(2 * 7 + 1 + 2 + 2 * 2 + 2 * 3);
     for (int t = 0; t < 2; t++) {
         tracer = tracers[t];
         model = GT_SYSCALLS_SCANBIT;
@@ -648,6 +679,8 @@ int main(void)
         made_without_a_p(1);
         buffer_of_an_ended_run(1);
     }
+    tracer = &gt_tracer_gen;
+    scene(stops_without_an_event, 2, "a trace is stopped by who has no event in its last generation");
     tracer = &gt_tracer_locked; /* gen ends with no world stopped */
     for (int m = 0; m < 2; m++) {
         model = m ? GT_SYSCALLS_STATUS : GT_SYSCALLS_SCANBIT;

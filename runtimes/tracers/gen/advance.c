@@ -263,6 +263,24 @@ static void flush_ms(struct gen *t, uint64_t w)
 #endif
 }
 
+/*
+ * Who ends the generation may have done nothing in it. It runs, and that is said by its own
+ * thread: a batch of no thread cannot say that something runs. All others that were found
+ * running are brought to a safe point before the switch, and have an event by then.
+ *
+ *   advance                          G on P1
+ *   switch to n+1
+ *                                    computes
+ *                                    ends the trace: looks at itself, running; no event in n+1
+ */
+static void tell_of_self(struct gen *t)
+{
+    gt_tok tok = t->host->acquire(t->host);
+    if (gt_tok_on(tok))
+        gen_write_own_status(t, t->host->self(t->host), tok.v);
+    t->host->release(t->host, tok);
+}
+
 /* ---- all of it -------------------------------------------------------------------------------------- */
 static void wait_until_read(struct gen *t, uint64_t w)
 {
@@ -287,6 +305,7 @@ void gen_advance(struct gen *t, bool stop)
     uint64_t w = gt_load_relaxed(t->generation);
     struct pass pass = {t, w};
     if (w != GT_GEN_OFF) {
+        tell_of_self(t);
         if (GEN_FAULT(t, procs_between))
             look_at_ps(h, &pass);
         h->each_g(h, look_at_g, &pass);
@@ -315,4 +334,5 @@ void gen_advance(struct gen *t, bool stop)
         wait_until_read(t, w);
     }
     h->sema_release(h, t->advance);
+    GT_PERTURB_HOST(h, advance_done);
 }

@@ -123,6 +123,8 @@ void gen_cpu_end(struct gen *t, uint64_t w, bool stop); /* the rest, w has ended
 uint64_t gen_stack_of(struct gen *t, struct gt_task *g, const struct gt_trace_g_view *v, uint64_t w);
 void gen_write_p_status(struct gen *t, struct gt_mach *m, uint64_t w, struct gt_proc *p,
                         enum gt_wire_pstatus s);
+/* Of the calling G and its P, if they have none yet. */
+void gen_write_own_status(struct gen *t, struct gt_mach *m, uint64_t w);
 /* The first events: of a trace, world stopped; of a later generation, world semaphore held. */
 void gen_begin_trace(struct gen *t, struct gt_mach *m, uint64_t w);
 void gen_begin_generation(struct gen *t, struct gt_mach *m, uint64_t w);

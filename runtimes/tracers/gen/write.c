@@ -197,6 +197,11 @@ void gen_write_p_status(struct gen *t, struct gt_mach *m, uint64_t w, struct gt_
     w_p_status(t, m, w, p, s);
 }
 
+void gen_write_own_status(struct gen *t, struct gt_mach *m, uint64_t w)
+{
+    w_before(t, m, w, W_RUNNING);
+}
+
 void gen_begin_trace(struct gen *t, struct gt_mach *m, uint64_t w)
 {
     w_world_stopped(t, m, (gt_tok){w}, t->procs);
