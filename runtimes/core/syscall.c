@@ -142,7 +142,6 @@ static GT_NOINLINE void enter_meets_stop(struct gt_m *m, struct gt_p *p)
 static GT_NOINLINE gt_tok enter_in_two(struct gt_m *m, struct gt_p *p, gt_tok tok)
 {
     gt_section_end(m, tok);
-    GT_PERTURB(m, syscall_g_changed);
     if (gt_load_relaxed(&p->safe_fn) != 0)
         gt_run_safe_fn(m, p);
     return gt_section_begin(m);

@@ -138,6 +138,11 @@ static void truth(struct comparing *c)
     } else if (rc != 0)
         gt_result_say(l->r, GT_STRESS_INCOMPLETE, "journal and traces cannot be compared: %s",
                       strerror(-rc));
+    if (rc == 0 && t.void_round) { /* nothing was lost, and yet versions are missing or double */
+        gt_result_count(l->r, GT_ORACLE_TRUTH, "broken-journal", 1);
+        gt_result_finding(l->r, "truth: the journal's versions of a G or P are not consecutive: two "
+                                "changed it at once");
+    }
     for (int i = 0; rc == 0 && i < GT_TRUTH_CLASSES; i++)
         gt_result_count(l->r, GT_ORACLE_TRUTH, gt_truth_name((enum gt_truth_class)i),
                         t.by_class[i]);

@@ -31,6 +31,7 @@ static void child_main(int fd, void *arg)
         _exit(1);
     report_fd = fd;
     gt_stress_cell_run(c, &r, tell, NULL);
+    r.whole = true;
     tell(NULL, &r);
 }
 
@@ -81,7 +82,7 @@ static void judge_end(const struct gt_stress_cell *c, struct gt_stress_result *r
         lost_life(c, r, "crash", GT_STRESS_FAILED, why);
     else if (late)
         lost_life(c, r, "no-progress", GT_STRESS_INCONSISTENT, why);
-    else if (end.how == GT_CHILD_KILLED)
+    else if (end.how == GT_CHILD_KILLED || c->config.fault) /* an exit status shows no fault */
         gt_result_say(r, GT_STRESS_INCOMPLETE, "%s", why);
     else
         lost_life(c, r, "exit", GT_STRESS_FAILED, why); /* a sanitizer's report, mostly */
@@ -134,6 +135,8 @@ int gt_stress_drive(struct gt_stress_cell *c, const struct gt_drive *d, struct g
     r->ns = end.how == GT_CHILD_EXITED && end.code == 0 ? r->ns : gt_child_clock() - start;
     if (end.how != GT_CHILD_EXITED || end.code != 0)
         judge_end(c, r, end, bailed);
+    else if (!r->whole)
+        gt_result_say(r, GT_STRESS_INCOMPLETE, "the process ended before its cell did");
     else if (r->rounds == 0 && r->verdict == GT_STRESS_OK)
         gt_result_say(r, GT_STRESS_INCOMPLETE, "no round was run");
     return 0;

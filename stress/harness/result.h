@@ -70,6 +70,7 @@ struct gt_stress_result {
     char why[240];
     uint64_t seed; /* of the round that failed; of the first when none did */
     uint64_t rounds, void_rounds; /* void: the journal was too small */
+    bool whole; /* the cell came to its end, and this is its last record */
     int64_t ns;
     int64_t judging_ns; /* of it: comparing */
     uint64_t events, generations, transitions, traces, trace_bytes;
