@@ -142,6 +142,7 @@ static GT_NOINLINE void enter_meets_stop(struct gt_m *m, struct gt_p *p)
 static GT_NOINLINE gt_tok enter_in_two(struct gt_m *m, struct gt_p *p, gt_tok tok)
 {
     gt_section_end(m, tok);
+    GT_PERTURB(m, syscall_g_changed);
     if (gt_load_relaxed(&p->safe_fn) != 0)
         gt_run_safe_fn(m, p);
     return gt_section_begin(m);
@@ -165,10 +166,11 @@ void gt_syscall_enter_kept(void)
     gt_bump(&p->count.syscalls, 1u);
     gt_store_release(&p->sysg, g); /* pair: sysg */
     gt_g_from_running(m, g, tok, GT_G_SYSCALL);
-    GT_PERTURB(m, syscall_g_changed);
+    if (GT_FAULT(status_in_window) && rt->syscalls == GT_SYSCALLS_STATUS)
+        tok = enter_in_two(m, p, tok);
+    else
+        GT_PERTURB(m, syscall_g_changed);
     if (rt->syscalls == GT_SYSCALLS_STATUS) {
-        if (GT_FAULT(status_in_window))
-            tok = enter_in_two(m, p, tok);
         m->t.p = NULL;
         gt_store_release(&p->m, NULL); /* pair: p-owner */
         gt_p_set(m, p, tok, GT_P_SYSCALL);
