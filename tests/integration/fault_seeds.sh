@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # GT_TEST: labels=fault timeout=900
 # GT_TEST: presets=faults
-# The faults of the five seeds: each is found in three tries of three, of at most 30 s each, by `stress --fault=NAME` as one
-# types it; what it says of itself in JSON is what was asked.
+# The faults of the five seeds: each is found in three tries of three, of at most a minute each (a CI machine may be slow), by
+# `stress --fault=NAME` as one types it; what it says of itself in JSON is what was asked.
 set -euo pipefail
 
 gauntlet=${GT_BUILD_DIR:?}/gauntlet-oracle
@@ -35,7 +35,7 @@ name = sys.argv[2]
 assert cell["fault"] == name and f"--fault={name}" in cell["replay"], cell["replay"]
 assert cell["verdict"] in ("inconsistent", "failed"), cell["verdict"]
 found = cell["found"]
-assert 0 < found["seconds"] < 60 and found["events"] >= 0, found
+assert 0 < found["seconds"] < 90 and found["events"] >= 0, found
 assert f"{found['oracle']}/{found['class']}" in cell["by_class"], cell["by_class"]
 print(f"{found['seconds']:.1f} s, {found['events']} events, {', '.join(cell['by_class'])}")
 PYTHON
@@ -43,7 +43,7 @@ PYTHON
 for name in $names; do
   for ((i = 1; i <= tries; i++)); do
     status=0
-    "$gauntlet" stress --fault="$name" --duration=30s --json >out.json 2>err || status=$?
+    "$gauntlet" stress --fault="$name" --duration=60s --json >out.json 2>err || status=$?
     if [ $status != 1 ]; then
       echo "not ok - $name, try $i: exit $status, not 1"
       python3 told.py missed || true
