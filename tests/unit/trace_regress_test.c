@@ -348,17 +348,16 @@ static void waits_when_begun(const struct gt_tracer_host *h, uint32_t point)
 static void stops_without_an_event(void *arg)
 {
     struct gt_runtime *rt = arg;
+    rt->tracer_host.perturb = waits_when_begun;
     for (int i = 0; i < scale(20); i++) {
         gt_store_relaxed(&gen_stored, 0u);
         gt_store_relaxed(&gen_begun, 0u);
         start(0, 0);
-        rt->tracer_host.perturb = waits_when_begun;
         while (gt_load_relaxed(&gen_stored) == 0)
             R->checkpoint();
         while (gt_load_relaxed(&gen_begun) == 0)
             gt_cpu_relax();
         stop_and_check();
-        rt->tracer_host.perturb = NULL;
     }
 }
 
