@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* annotations: tasks, regions and logs that lie before, across and inside traces. */
-#include <errno.h>
 #include <stdio.h>
 
 #include "common/loads.h"
@@ -10,21 +9,6 @@ enum { WAIT_US = 300 };
 struct notes {
     uint64_t task, serial; /* a task that was open before the trace */
 };
-
-static bool begin_trace(struct gt_load *l)
-{
-    int rc = gt_stress_trace_start(l->s);
-    if (rc != 0 && rc != -EBUSY && rc != -ENOTSUP)
-        gt_load_fail(l, rc);
-    return rc == 0;
-}
-
-static void end_trace(struct gt_load *l, bool begun)
-{
-    int rc = begun ? gt_stress_trace_stop(l->s) : 0;
-    if (rc != 0)
-        gt_load_fail(l, rc);
-}
 
 static uint64_t new_task(struct gt_load *l, uint64_t parent, const char *name)
 {
@@ -64,7 +48,7 @@ static void annotate(struct gt_load *l)
     n->task = ops->task_begin(0, "task before");
     ops->region_begin(n->task, "before");
     ops->log(n->task, "key", "before");
-    bool begun = begin_trace(l);
+    bool begun = gt_load_trace_begin(l);
     if (gt_rng_below(&l->rng, 2))
         ops->region_end(n->task, "before");
     else
@@ -73,7 +57,7 @@ static void annotate(struct gt_load *l)
     if (gt_rng_below(&l->rng, 2))
         gt_load_pause(l, 4 * WAIT_US);
     ops->task_end(n->task);
-    end_trace(l, begun);
+    gt_load_trace_end(l, begun);
     if (n->serial >> 63)
         ops->region_end(n->task, "before");
     n->serial &= ~(1ull << 63);

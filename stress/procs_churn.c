@@ -18,41 +18,26 @@ static void set_procs(struct gt_load *l, int32_t n)
         gt_load_fail(l, rc);
 }
 
-static bool begin_trace(struct gt_load *l)
-{
-    int rc = gt_stress_trace_start(l->s);
-    if (rc != 0 && rc != -EBUSY && rc != -ENOTSUP)
-        gt_load_fail(l, rc);
-    return rc == 0;
-}
-
-static void end_trace(struct gt_load *l, bool begun)
-{
-    int rc = begun ? gt_stress_trace_stop(l->s) : 0;
-    if (rc != 0)
-        gt_load_fail(l, rc);
-}
-
 /* Up, down in a trace, some traces without those Ps, and up again in one more. */
 static void rebirth(struct gt_load *l)
 {
     int32_t most = gt_churn_most(l->p), low = (int32_t)gt_rng_between(&l->rng, 1, (uint32_t)most);
     if (l->ops->procs() != most)
         set_procs(l, most);
-    bool begun = begin_trace(l);
+    bool begun = gt_load_trace_begin(l);
     gt_load_pause(l, SETTLE_US); /* each P is seen */
     set_procs(l, low);
-    end_trace(l, begun);
+    gt_load_trace_end(l, begun);
     for (uint32_t n = gt_rng_below(&l->rng, TRACES_MOST); n > 0 && !gt_load_over(l); n--) {
-        begun = begin_trace(l);
+        begun = gt_load_trace_begin(l);
         if (gt_rng_below(&l->rng, 4) == 0)
             gt_load_pause(l, SETTLE_US);
-        end_trace(l, begun);
+        gt_load_trace_end(l, begun);
     }
-    begun = begin_trace(l);
+    begun = gt_load_trace_begin(l);
     set_procs(l, most);
     gt_load_pause(l, SETTLE_US);
-    end_trace(l, begun);
+    gt_load_trace_end(l, begun);
 }
 
 static const struct gt_load_kind rebirths = {.name = "rebirths", .needs = GT_RT_PROCS, .step = rebirth};

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wait-on-pipe: Gs are in a system call before a trace starts, and stay there. */
-#include <errno.h>
 
 #include "common/calls.h"
 #include "common/loads.h"
@@ -48,21 +47,6 @@ static void read_on(struct gt_load *l, uint32_t i)
     } while (rc == 1);
 }
 
-static bool begin_trace(struct gt_load *l)
-{
-    int rc = gt_stress_trace_start(l->s);
-    if (rc != 0 && rc != -EBUSY && rc != -ENOTSUP)
-        gt_load_fail(l, rc);
-    return rc == 0;
-}
-
-static void end_trace(struct gt_load *l, bool begun)
-{
-    int rc = begun ? gt_stress_trace_stop(l->s) : 0;
-    if (rc != 0)
-        gt_load_fail(l, rc);
-}
-
 /* All readers are let go, one by one, and have come back. */
 static void feed(struct gt_load *l)
 {
@@ -83,19 +67,19 @@ static void wait_and_feed(struct gt_load *l)
     enum moment moment = (enum moment)gt_rng_below(&l->rng, MOMENTS);
     uint32_t stay = gt_load_param(l, STAY_MOST_US);
     gt_load_pause(l, SETTLE_US); /* all are in their calls */
-    bool begun = begin_trace(l);
+    bool begun = gt_load_trace_begin(l);
     gt_load_pause(l, stay);
     if (moment == IN_THE_TRACE)
         feed(l);
-    end_trace(l, begun);
+    gt_load_trace_end(l, begun);
     if (moment == BETWEEN_TRACES)
         feed(l);
     if (moment != IN_THE_NEXT)
         return;
-    begun = begin_trace(l);
+    begun = gt_load_trace_begin(l);
     gt_load_pause(l, stay / 4);
     feed(l);
-    end_trace(l, begun);
+    gt_load_trace_end(l, begun);
 }
 
 static void end_pipes(struct gt_load *l)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "common/calls.h"
-#include "common/gate.h"
+#include "common/errand.h"
 #include "common/rng.h"
 #include "common/team.h"
 #include "gauntlet/workload.h"
@@ -29,30 +29,11 @@ struct worker {
     int rc;
 };
 
-struct errand {
-    const struct gt_runtime_ops *ops;
-    struct gt_gate done;
-    uint64_t in, out;
-};
-
-static void run_errand(void *arg)
-{
-    struct errand *e = arg;
-    e->ops->yield();
-    e->out = ~e->in;
-    gt_gate_open(e->ops, &e->done);
-}
-
 static void send_out(struct worker *w)
 {
-    const struct gt_runtime_ops *ops = w->s->ops;
-    struct errand e = {.ops = ops, .in = w->done};
-    gt_gate_init(&e.done, ops->self());
-    w->rc = ops->go(run_errand, &e);
-    if (w->rc != 0)
-        return;
-    gt_gate_wait(ops, &e.done);
-    w->wrong += e.out != ~w->done;
+    bool right = true;
+    w->rc = gt_errand_send(w->s->ops, w->done, &right);
+    w->wrong += !right;
 }
 
 static void pass_on(struct worker *w)

@@ -464,9 +464,8 @@ static void init_os(struct gt_os *os)
     };
 }
 
-void gt_host_init(struct gt_runtime *rt)
+static void init_sched_host(struct gt_runtime *rt)
 {
-    init_os(&rt->os);
     rt->sched_host = (struct gt_scheduler_host){
         .head = GT_PLUGIN_HEAD(GT_MAGIC_HOST, struct gt_scheduler_host, "gmp", "the core", 0),
         .os = &rt->os,
@@ -484,6 +483,11 @@ void gt_host_init(struct gt_runtime *rt)
         .poll = sched_poll,
         .fault = &rt->fault,
     };
+}
+
+/* One line for each of what tracer.h lists. */
+static void init_tracer_host(struct gt_runtime *rt)
+{
     rt->tracer_host = (struct gt_tracer_host){
         .head = GT_PLUGIN_HEAD(GT_MAGIC_HOST, struct gt_tracer_host, "gmp", "the core", 0),
         .os = &rt->os,
@@ -547,4 +551,11 @@ void gt_host_init(struct gt_runtime *rt)
     if (rt->perturb.level != GT_PERTURB_OFF)
         rt->tracer_host.perturb = perturb;
 #endif
+}
+
+void gt_host_init(struct gt_runtime *rt)
+{
+    init_os(&rt->os);
+    init_sched_host(rt);
+    init_tracer_host(rt);
 }

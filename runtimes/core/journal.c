@@ -3,8 +3,8 @@
  * The journal of transitions (oracle build): what really happened.
  *
  * Each M writes its own, under a spin lock that only the reader of a round contends; the
- * versions in the entries order them per G and P. Memory is bounded by rounds: a round ends with the world quiet, is compared,
- * and the journals start anew.
+ * versions in the entries order them per G and P. Memory is bounded by rounds: a round ends
+ * with the world quiet, is compared, and the journals start anew.
  *
  * Invariants:
  *   I1 An entry is written by the M that made the transition, after or right before the
@@ -182,7 +182,7 @@ void gt_journal_leave(struct gt_m *m)
 void gt_journal_enable(struct gt_runtime *rt, uint64_t entries_per_m)
 {
     rt->journal_cap = entries_per_m;
-    gt_store_relaxed(&rt->journal_on, entries_per_m > 0 ? 1u : 0u); 
+    gt_store_relaxed(&rt->journal_on, entries_per_m > 0 ? 1u : 0u);
 }
 
 /* The tracer's token as GT_JTOK_*. */

@@ -31,6 +31,21 @@ void gt_load_fail(struct gt_load *l, int rc)
     gt_crew_fail(l->crew, rc);
 }
 
+bool gt_load_trace_begin(struct gt_load *l)
+{
+    int rc = gt_stress_trace_start(l->s);
+    if (rc != 0 && rc != -EBUSY && rc != -ENOTSUP)
+        gt_load_fail(l, rc);
+    return rc == 0;
+}
+
+void gt_load_trace_end(struct gt_load *l, bool begun)
+{
+    int rc = begun ? gt_stress_trace_stop(l->s) : 0;
+    if (rc != 0)
+        gt_load_fail(l, rc);
+}
+
 /* In pieces, so that the end of the round is not slept through. */
 void gt_load_pause(struct gt_load *l, uint32_t most_us)
 {

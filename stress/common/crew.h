@@ -97,6 +97,10 @@ static inline uint32_t gt_crew_one_in(struct gt_rng *r, uint32_t n)
 bool gt_load_over(struct gt_load *l);
 /* Memory or threads were refused: the round ends, run() returns rc (negative errno). */
 void gt_load_fail(struct gt_load *l, int rc);
+/* A trace of the load's own. begin: false where another's is on, or the tracer has none; any other
+ * refusal fails the load. end: of one that was begun, else nothing. */
+bool gt_load_trace_begin(struct gt_load *l);
+void gt_load_trace_end(struct gt_load *l, bool begun);
 /* A check of the load's own. */
 #define gt_load_check(l, cond, ...)                                                                \
     do {                                                                                           \

@@ -2,6 +2,7 @@
 /* Loads of Gs that deal with each other, or with nobody. */
 #include <errno.h>
 
+#include "common/errand.h"
 #include "common/foreign.h"
 #include "common/loads.h"
 
@@ -180,31 +181,13 @@ const struct gt_load_kind gt_load_selects = {
 };
 
 /* ---- a G for an errand -------------------------------------------------------------------------- */
-struct errand {
-    const struct gt_runtime_ops *ops;
-    struct gt_gate done;
-    uint64_t in, out;
-};
-
-static void run_errand(void *arg)
-{
-    struct errand *e = arg;
-    e->ops->yield();
-    e->out = ~e->in;
-    gt_gate_open(e->ops, &e->done);
-}
-
 static void send_out(struct gt_load *l)
 {
-    struct errand e = {.ops = l->ops, .in = gt_rng_next(&l->rng)};
-    gt_gate_init(&e.done, l->ops->self());
-    int rc = l->ops->go(run_errand, &e);
-    if (rc != 0) {
+    bool right = true;
+    int rc = gt_errand_send(l->ops, gt_rng_next(&l->rng), &right);
+    if (rc != 0)
         gt_load_fail(l, rc);
-        return;
-    }
-    gt_gate_wait(l->ops, &e.done);
-    gt_load_check(l, e.out == ~e.in, "an errand came back wrong");
+    gt_load_check(l, right, "an errand came back wrong");
 }
 
 const struct gt_load_kind gt_load_errands = {

@@ -7,45 +7,13 @@
  *   fault_catalog_test [FAULT]   that one only; PERTURB=0..3 in the environment: the disturbance
  *                                for all, else what the table says
  */
-#include "fault_hunt.h"
+#include "fault_loads.h"
 
 /* ---- load: each G works until `enough` --------------------------------------------------------- */
-static struct gt_wg *wg;
-static gt_a32 enough;
-
-static bool go_on(void)
-{
-    return gt_load_relaxed(&enough) == 0;
-}
-
 static void one_more(gt_fn fn, void *arg)
 {
     R->wg_add(wg, 1);
     expect(R->go(fn, arg) == 0);
-}
-
-static void short_calls(void *arg)
-{
-    (void)arg;
-    for (uint32_t i = 0; go_on(); i++) {
-        R->syscall_enter();
-        if (i % 4 == 0)
-            gt_sleep_ns(20 * GT_NS_PER_US);
-        R->syscall_exit();
-        if (i % 16 == 0)
-            R->yield();
-    }
-    R->wg_done(wg);
-}
-
-static void tiny_calls(void *arg)
-{
-    (void)arg;
-    while (go_on()) {
-        R->syscall_enter();
-        R->syscall_exit();
-    }
-    R->wg_done(wg);
 }
 
 static void long_calls(void *arg)
@@ -55,27 +23,6 @@ static void long_calls(void *arg)
         R->syscall_enter();
         gt_sleep_ns(3 * GT_NS_PER_MS);
         R->syscall_exit();
-    }
-    R->wg_done(wg);
-}
-
-static void blocking_calls(void *arg)
-{
-    (void)arg;
-    while (go_on()) {
-        R->syscall_enter_blocking();
-        R->syscall_exit();
-    }
-    R->wg_done(wg);
-}
-
-static void stops(void *arg)
-{
-    (void)arg;
-    while (go_on()) {
-        R->stop_world(GT_WORLD_TEST);
-        R->start_world();
-        R->yield();
     }
     R->wg_done(wg);
 }

@@ -9,7 +9,7 @@
  */
 #include <math.h>
 
-#include "fault_hunt.h"
+#include "fault_loads.h"
 
 #define GAIN 3.0
 #define CONTROLS 3
@@ -17,59 +17,6 @@
 #define TRACE_NS (20 * GT_NS_PER_MS)
 
 /* ---- programs: load while a few traces come and go ------------------------------------------ */
-static gt_a32 enough;
-static struct gt_wg *wg;
-
-static bool goes_on(void)
-{
-    return gt_load_relaxed(&enough) == 0;
-}
-
-static void tiny_calls(void *arg)
-{
-    (void)arg;
-    while (goes_on()) {
-        R->syscall_enter();
-        R->syscall_exit();
-    }
-    R->wg_done(wg);
-}
-
-static void mixed_calls(void *arg)
-{
-    (void)arg;
-    for (uint32_t i = 0; goes_on(); i++) {
-        R->syscall_enter();
-        if (i % 4 == 0)
-            gt_sleep_ns(20 * GT_NS_PER_US);
-        R->syscall_exit();
-        if (i % 16 == 0)
-            R->yield();
-    }
-    R->wg_done(wg);
-}
-
-static void blocking_calls(void *arg)
-{
-    (void)arg;
-    while (goes_on()) {
-        R->syscall_enter_blocking();
-        R->syscall_exit();
-    }
-    R->wg_done(wg);
-}
-
-static void stops(void *arg)
-{
-    (void)arg;
-    while (goes_on()) {
-        R->stop_world(GT_WORLD_TEST);
-        R->start_world();
-        R->yield();
-    }
-    R->wg_done(wg);
-}
-
 static void add(gt_fn fn, int n)
 {
     R->wg_add(wg, n);
@@ -113,7 +60,7 @@ static void calls_and_stops(void *rt)
 {
     (void)rt;
     begin();
-    add(mixed_calls, 4);
+    add(short_calls, 4);
     add(stops, 1);
     traced(TRACES, TRACE_NS);
     end();
