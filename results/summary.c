@@ -67,10 +67,10 @@ static int add_stress_entry(struct gt_summary *s, const json_t *e, enum gt_verdi
     row->by_verdict[v]++;
     row->fine += v == GT_VERDICT_OK;
     row->checkable |= json_is_true(json_object_get(e, "checkable"));
+    row->inconsistencies += count_of(e, "inconsistencies"); /* whatever became of the cell */
     if (gt_verdict_is_open(v))
         return 0; /* kept, but not counted */
     int64_t stop = (int64_t)count_of(e, "world_stop_max_ns");
-    row->inconsistencies += count_of(e, "inconsistencies");
     row->events += count_of(e, "events");
     row->windows += sum_of(json_object_get(e, "windows"));
     row->world_stop_max_ns = stop > row->world_stop_max_ns ? stop : row->world_stop_max_ns;
