@@ -331,8 +331,8 @@ static gt_tok slow_acquire(void *t, struct gt_mach *m)
 }
 
 /* A section older than the system call that a P is taken from put the steal before it. */
-/* The generation is stored; it has begun, and nobody ends it. */
-static gt_a32 gen_stored, gen_begun;
+/* The generation is stored; it has begun, and nobody ends it before the scene does. */
+static gt_a32 gen_stored, gen_begun, gen_ends;
 static void waits_when_begun(const struct gt_tracer_host *h, uint32_t point)
 {
     (void)h;
@@ -340,7 +340,9 @@ static void waits_when_begun(const struct gt_tracer_host *h, uint32_t point)
         gt_store_relaxed(&gen_stored, 1u);
     if (point == GT_PERTURB_advance_done && gt_load_relaxed(&gen_stored) != 0) {
         gt_store_relaxed(&gen_begun, 1u);
-        usleep(2000);
+        while (gt_load_relaxed(&gen_ends) == 0)
+            usleep(50);
+        usleep(2000); /* the scene is on its way into the stop */
     }
 }
 
@@ -352,11 +354,13 @@ static void stops_without_an_event(void *arg)
     for (int i = 0; i < scale(20); i++) {
         gt_store_relaxed(&gen_stored, 0u);
         gt_store_relaxed(&gen_begun, 0u);
+        gt_store_relaxed(&gen_ends, 0u);
         start(0, 0);
         while (gt_load_relaxed(&gen_stored) == 0)
             R->checkpoint();
         while (gt_load_relaxed(&gen_begun) == 0)
             gt_cpu_relax();
+        gt_store_relaxed(&gen_ends, 1u);
         stop_and_check();
     }
 }
