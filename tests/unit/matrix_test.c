@@ -32,7 +32,7 @@ enum { OPS = 10000, GS = 4000, LIMIT_S = 180 };
 #else
 enum { OPS = 100000, GS = 20000, LIMIT_S = 60 };
 #endif
-enum { DUMP_S = 5, NAME = 96 };
+enum { DUMP_S = 5, NAME = 96, JOBS = 2 };
 #define S 1000000000ll
 
 static const int32_t procs[] = {1, 2, 8};
@@ -126,29 +126,41 @@ static void say_how_to_replay(const struct matrix *m, const char *name)
          m->seed, m->ops, name, m->program);
 }
 
-static void run_cell(const struct matrix *m, struct gt_workload_cell *c, const char *name)
-{
+/* A cell at work. */
+struct job {
+    struct gt_workload_cell cell;
+    char name[NAME];
     struct gt_child child;
+    int64_t start;
+};
+
+static void begin(struct job *j)
+{
+    j->start = gt_child_clock();
+    if (gt_child_start(&j->child, in_child, &j->cell) != 0)
+        bail_out("no child process can be made");
+}
+
+static void finish(const struct matrix *m, struct job *j)
+{
     struct gt_cell_outcome o;
     char why[128];
-    int64_t start = gt_child_clock(), deadline = start + c->deadline_ns + DUMP_S * S;
-    if (gt_child_start(&child, in_child, c) != 0)
-        bail_out("no child process can be made");
-    int got = gt_child_read(&child, &o, sizeof o, deadline, NULL);
-    struct gt_child_end end = gt_child_finish(&child, deadline);
+    int64_t deadline = j->start + j->cell.deadline_ns + DUMP_S * S;
+    int got = gt_child_read(&j->child, &o, sizeof o, deadline, NULL);
+    struct gt_child_end end = gt_child_finish(&j->child, deadline);
     bool ended = got == 1 && end.how == GT_CHILD_EXITED && end.code == 0;
     if (ended && o.verdict == GT_CELL_SKIPPED) {
-        skip(1, "%s: %s", name, o.why);
+        skip(1, "%s: %s", j->name, o.why);
         return;
     }
-    if (ok(ended && o.verdict == GT_CELL_OK, "%s: %" PRIu64 " operations, %.2f s", name,
-           ended ? o.result.ops : 0, (double)(gt_child_clock() - start) / 1e9))
+    if (ok(ended && o.verdict == GT_CELL_OK, "%s: %" PRIu64 " operations, %.2f s", j->name,
+           ended ? o.result.ops : 0, (double)(gt_child_clock() - j->start) / 1e9))
         return;
     if (ended)
         diag("why: %s: %s", gt_cell_verdict_name(o.verdict), o.why);
     else
         diag("why: %s", gt_child_describe(end, why, sizeof why));
-    say_how_to_replay(m, name);
+    say_how_to_replay(m, j->name);
 }
 
 static int count_wanted(const struct matrix *m)
@@ -163,16 +175,33 @@ static int count_wanted(const struct matrix *m)
     return n;
 }
 
+/* The next wanted cell from *i on; false: there is none. */
+static bool next_cell(const struct matrix *m, size_t *i, struct job *j)
+{
+    while (cell_at(m, (*i)++, &j->cell)) {
+        name_cell(&j->cell, j->name);
+        if (is_wanted(m, j->name))
+            return true;
+    }
+    return false;
+}
+
+/* JOBS cells at a time, told in order: many have more CPUs than they can use, or fewer. */
 static void run_pass(const struct matrix *m)
 {
-    struct gt_workload_cell c;
-    char name[NAME];
-    for (size_t i = 0; cell_at(m, i, &c); i++) {
-        name_cell(&c, name);
+    struct job jobs[JOBS];
+    size_t i = 0, begun = 0, told = 0;
+    bool more = true;
+    while (more || told < begun) {
+        struct job *j = &jobs[begun % JOBS];
         if (m->end && gt_child_clock() > m->end)
-            return;
-        if (is_wanted(m, name))
-            run_cell(m, &c, name);
+            more = false;
+        if (more && begun - told < JOBS && (more = next_cell(m, &i, j))) {
+            begin(j);
+            begun++;
+        } else if (told < begun) {
+            finish(m, &jobs[told++ % JOBS]);
+        }
     }
 }
 
