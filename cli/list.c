@@ -2,7 +2,7 @@
 /* list: what there is. A kind without members prints nothing, or []. */
 #include <string.h>
 
-#include "benchmark/core_bench.h"
+#include "benchmark/rows.h"
 #include "cli.h"
 #include "common/registry.h"
 #include "gauntlet/fault.h"

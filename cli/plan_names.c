@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "benchmark/core_bench.h"
+#include "benchmark/rows.h"
 #include "gauntlet/fault.h"
 #include "gauntlet/perturb.h"
 #include "gauntlet/plugin.h"

@@ -25,7 +25,8 @@ file(GLOB tracer_common CONFIGURE_DEPENDS ${root}/runtimes/tracers/common/*.c)
 list(APPEND runtime_sources ${tracer_common} ${switch_source} ${schedulers} ${tracers} ${peers})
 
 gt_def_sources(workload_sources ${root}/workloads/workloads.def GT_WORKLOAD ${root}/workloads)
-file(GLOB workload_common CONFIGURE_DEPENDS ${root}/workloads/common/*.c ${root}/workloads/benchmark/*.c)
+file(GLOB workload_common CONFIGURE_DEPENDS ${root}/workloads/common/*.c ${root}/workloads/benchmark/*.c
+     ${root}/workloads/benchmark/*.cc)
 list(APPEND workload_sources ${workload_common})
 
 gt_read_def(stress_tests ${root}/stress/stress.def GT_STRESS)
@@ -71,6 +72,7 @@ if(GT_FLAVOUR STREQUAL "release" AND CMAKE_OBJCOPY)
   target_link_libraries(gt_unhooked INTERFACE ${dir}/libgt_unhooked.a)
 endif()
 
+include(GauntletBenchmark) # gt_benchmark: the libraries that measure
 include(GauntletResults)
 
 function(gt_build_kind kind oracle faults)
@@ -90,7 +92,7 @@ function(gt_build_kind kind oracle faults)
       target_compile_definitions(gt_workloads_${kind} PRIVATE GT_HAS_UNHOOKED=1)
       target_link_libraries(gt_workloads_${kind} PUBLIC gt_unhooked)
     endif()
-    target_link_libraries(gt_workloads_${kind} PUBLIC gt_rt_${kind})
+    target_link_libraries(gt_workloads_${kind} PUBLIC gt_rt_${kind} PRIVATE gt_benchmark)
   endif()
 
   add_library(gt_stress_${kind} STATIC ${stress_sources})

@@ -641,6 +641,8 @@ void gt_runtime_stats(struct gt_runtime *rt, struct gt_runtime_stats *s)
     s->unowned_stacks = gt_load_relaxed(&rt->unowned_stacks);
     for (int i = 0; i < GT_VIOLATIONS; i++)
         s->violations_by[i] = gt_load_relaxed(&rt->violations_by[i]);
+    if (rt->tracer->count)
+        s->events = rt->tracer->count(rt->tracer_state);
     if (rt->tracer->books)
         rt->tracer->books(rt->tracer_state, &s->books);
     s->stop_ns_last = gt_load_relaxed(&rt->stop_ns_last);

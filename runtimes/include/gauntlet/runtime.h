@@ -97,6 +97,7 @@ struct gt_runtime_stats {
     uint64_t transitions; /* journaled (oracle build) */
     int64_t stop_ns_last, stop_ns_max; /* request to all stopped */
     uint64_t violations_by[GT_VIOLATIONS];
+    uint64_t events; /* written by the tracer, all traces; 0 also where it does not count */
     struct gt_trace_books books;
 };
 
