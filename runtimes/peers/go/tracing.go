@@ -129,10 +129,28 @@ func (c *cursor) number() uint64 {
 	}
 }
 
-const headerBytes = 16
+const (
+	headerBytes = 16
+	firstMinor  = 22 // Go 1.22 brought the format
+)
+
+// minorOf reads "go 1.N trace" at the begin of a trace; 0: it is not there.
+func minorOf(s *store) int {
+	minor := 0
+	if s.n < headerBytes {
+		return 0
+	}
+	if n, _ := fmt.Sscanf(string(s.chunks[0][:headerBytes]), "go 1.%d trace", &minor); n != 1 {
+		return 0
+	}
+	return minor
+}
 
 // countEvents walks over a whole trace. 0: it is of another format, or damaged.
 func countEvents(s *store) uint64 {
+	if minorOf(s) < firstMinor {
+		return 0
+	}
 	c := cursor{s: s, at: headerBytes, end: s.n}
 	var n uint64
 	for c.at < s.n && !c.bad {
