@@ -195,7 +195,7 @@ static int take_one_runtime(const struct gt_given *g, const char *item, uint32_t
         if (&g->o->runtimes[at]->head == h)
             return gt_option_refuse(g, "%s is there twice", item);
     g->o->runtimes[i] = (const void *)h;
-    return rc;
+    return rc != 0 && gt_plugin_absent_find(GT_MAGIC_RUNTIME, item) ? -ENOTSUP : rc;
 }
 /* all: those that are built. */
 static int take_runtime(const struct gt_given *g)
