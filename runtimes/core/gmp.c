@@ -287,10 +287,10 @@ static bool no_signals(void)
 static int op_trace_start(const struct gt_trace_options *o)
 {
     struct gt_runtime *rt = self_rt();
-    if (!rt->tracer->start || (rt->tracer->head.flags & GT_TRACER_NULL))
+    if (!gt_tracer(rt)->start || (gt_tracer(rt)->head.flags & GT_TRACER_NULL))
         return -ENOTSUP;
     bool async = no_signals(); /* it may hold the tracer's locks */
-    int rc = rt->tracer->start(rt->tracer_state, o);
+    int rc = gt_tracer(rt)->start(rt->tracer_state, o);
     op_async_preempt(async);
     return rc;
 }
@@ -298,10 +298,10 @@ static int op_trace_start(const struct gt_trace_options *o)
 static int op_trace_stop(void)
 {
     struct gt_runtime *rt = self_rt();
-    if (!rt->tracer->stop || (rt->tracer->head.flags & GT_TRACER_NULL))
+    if (!gt_tracer(rt)->stop || (gt_tracer(rt)->head.flags & GT_TRACER_NULL))
         return -ENOTSUP;
     bool async = no_signals();
-    int rc = rt->tracer->stop(rt->tracer_state);
+    int rc = gt_tracer(rt)->stop(rt->tracer_state);
     op_async_preempt(async);
     return rc;
 }
