@@ -146,13 +146,13 @@ int gt_preempt_init(void)
         return rc;
     rc = gt_signal_claim(SIGSEGV, gt_stack_overflow);
     if (rc != 0 && !GT_TSAN)
-        gt_signal_release(gt_signal_preempt());
+        gt_signal_release(gt_signal_preempt(), on_preempt_signal);
     return rc;
 }
 
 void gt_preempt_fini(void)
 {
     if (!GT_TSAN)
-        gt_signal_release(gt_signal_preempt());
-    gt_signal_release(SIGSEGV);
+        gt_signal_release(gt_signal_preempt(), on_preempt_signal);
+    gt_signal_release(SIGSEGV, gt_stack_overflow);
 }

@@ -120,10 +120,12 @@ int gt_signal_tick(void);
 /* Process-wide handler for `signo`, on the alternate stack when the thread has
  * one. Counted: the first caller installs, the last release restores what was
  * there. The handler returns true when the signal was its own, and the thread then
- * goes on with the pc, sp and fp that ctx holds; else the previous action gets it.
- * 0; -EBUSY: another handler has it; -EINVAL. Neither may be called in a handler. */
+ * goes on with the pc, sp and fp that ctx holds. Several handlers may claim a signal:
+ * each is asked; when it was nobody's the previous action gets it.
+ * 0; -EBUSY: as many handlers as there may be, 4, have claimed it; -EINVAL. Neither may be
+ * called in a handler. */
 int gt_signal_claim(int signo, bool (*handler)(struct gt_sigctx *ctx));
-void gt_signal_release(int signo);
+void gt_signal_release(int signo, bool (*handler)(struct gt_sigctx *ctx));
 /* An alternate signal stack for the calling thread; `old` for restore. */
 struct gt_altstack {
     void *base;
