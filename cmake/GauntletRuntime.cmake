@@ -20,6 +20,7 @@ file(GLOB runtime_sources CONFIGURE_DEPENDS ${root}/runtimes/port/*.c ${root}/ru
 file(GLOB switch_source CONFIGURE_DEPENDS ${root}/runtimes/core/*_${GT_ARCH}.S)
 gt_def_sources(schedulers ${root}/runtimes/runtimes.def GT_SCHEDULER ${root}/runtimes/schedulers)
 gt_def_sources(tracers ${root}/runtimes/runtimes.def GT_TRACER ${root}/runtimes/tracers)
+include(GauntletFused)
 gt_def_sources(peers ${root}/runtimes/runtimes.def GT_PEER ${root}/runtimes/peers)
 file(GLOB tracer_common CONFIGURE_DEPENDS ${root}/runtimes/tracers/common/*.c)
 list(APPEND runtime_sources ${tracer_common} ${switch_source} ${schedulers} ${tracers} ${peers})
@@ -48,6 +49,7 @@ endif()
 # gt_gmp_unhooked is global, so that it lives beside the other core in one program.
 if(GT_FLAVOUR STREQUAL "release" AND CMAKE_OBJCOPY)
   file(GLOB core_sources CONFIGURE_DEPENDS ${root}/runtimes/port/*.c ${root}/runtimes/core/*.c)
+  list(FILTER core_sources EXCLUDE REGEX "/(core/plugin|port/native_signal)\\.c$") # the other core's: signals are the process's
   add_library(gt_unhooked_objects OBJECT ${core_sources} ${switch_source})
   target_compile_definitions(gt_unhooked_objects PRIVATE GT_ORACLE=0 GT_FAULTS=0 GT_NO_HOOKS=1)
   target_include_directories(gt_unhooked_objects PRIVATE ${root}/runtimes/include ${root}/runtimes)

@@ -25,8 +25,17 @@ extern const struct gt_scheduler_ops GT_BOUND_SCHEDULER;
 extern const struct gt_tracer_ops GT_BOUND_TRACER;
 #define gt_sched(rt_) ((void)sizeof(rt_), &GT_BOUND_SCHEDULER)
 #define gt_tracer(rt_) ((void)sizeof(rt_), &GT_BOUND_TRACER)
+/* peers/gmp_fused/bound.c, inlined. */
+extern void gt_bound_enqueue(void *s, struct gt_proc *p, struct gt_task *g,
+                             enum gt_enqueue_kind kind);
+extern struct gt_task *gt_bound_pick(void *s, struct gt_proc *p, enum gt_pick_from from,
+                                     uint32_t *flags);
+#define gt_sched_enqueue(rt_, ...) gt_bound_enqueue((rt_)->sched_state, __VA_ARGS__)
+#define gt_sched_pick(rt_, ...) gt_bound_pick((rt_)->sched_state, __VA_ARGS__)
 #else
 #define GT_FUSED 0
 #define gt_sched(rt_) ((rt_)->sched)
 #define gt_tracer(rt_) ((rt_)->tracer)
+#define gt_sched_enqueue(rt_, ...) (rt_)->sched->enqueue((rt_)->sched_state, __VA_ARGS__)
+#define gt_sched_pick(rt_, ...) (rt_)->sched->pick((rt_)->sched_state, __VA_ARGS__)
 #endif

@@ -71,7 +71,7 @@ struct gt_g *gt_stop_to_wait_late(struct gt_m *m)
 }
 #endif
 
-static void park_on_system(void *arg)
+GT_OFTEN static void park_on_system(void *arg)
 {
     struct gt_m *m = gt_on_system(arg);
     gt_park_fn fn = m->park_fn;
@@ -176,7 +176,7 @@ GT_HOT void stop_running(struct gt_m *m, enum gt_stop_reason why, enum gt_enqueu
     gt_enqueue(m, g, kind);
 }
 
-static void yield_on_system(void *arg)
+GT_OFTEN static void yield_on_system(void *arg)
 {
     struct gt_m *m = gt_on_system(arg);
     stop_running(m, GT_STOP_YIELD, GT_ENQ_YIELD);
@@ -597,7 +597,7 @@ void gt_g_bury(struct gt_m *m, struct gt_g *g)
     bury(m, g);
 }
 
-static void exit_on_system(void *arg)
+GT_OFTEN static void exit_on_system(void *arg)
 {
     struct gt_m *m = gt_on_system(arg);
     struct gt_g *g = gt_m_g(m);
@@ -621,7 +621,7 @@ void gt_exit(void)
     gt_mcall_last_inline(m, gt_m_g(m), exit_on_system);
 }
 
-GT_NOINLINE void gt_g_start_entry(void *arg)
+GT_OFTEN GT_NOINLINE void gt_g_start_entry(void *arg)
 {
     struct gt_g *g = arg;
     gt_fiber_switch_end(&g->stack.fiber);

@@ -90,6 +90,38 @@ static int fail(char *err, size_t n, int rc, const char *what)
     return rc;
 }
 
+#if GT_FUSED
+/* Is `head` this program's own plugin of that name? Another table of the name is another plugin. */
+static bool is_builtin(const struct gt_plugin_head *head, uint32_t magic, const char *name)
+{
+    const struct gt_plugin_head *h;
+    for (size_t i = 0; (h = gt_plugin_builtin(magic, i)) != NULL; i++)
+        if (h == head)
+            return strcmp(h->name, name) == 0;
+    return false;
+}
+
+/* core/bound.h: the tables of c are those of the other core in this program, or the null tracer. */
+static int check_bound(const struct gt_config *c, char *err, size_t n)
+{
+    const char *scheduler = GT_BOUND_SCHEDULER.head.name, *tracer = GT_BOUND_TRACER.head.name;
+    if (is_builtin(&c->scheduler->head, GT_MAGIC_SCHEDULER, scheduler) &&
+        ((c->tracer->head.flags & GT_TRACER_NULL) ||
+         is_builtin(&c->tracer->head, GT_MAGIC_TRACER, tracer)))
+        return 0;
+    snprintf(err, n, "%s has the scheduler %s and the tracer %s bound into it and runs no other: "
+                     "use these, the tracer none, or the runtime gmp",
+             gt_gmp.head.name, scheduler, tracer);
+    return -ENOTSUP;
+}
+#else
+static int check_bound(const struct gt_config *c, char *err, size_t n)
+{
+    (void)c, (void)err, (void)n;
+    return 0;
+}
+#endif
+
 static int check_config(const struct gt_config *c, char *err, size_t n)
 {
     if (!c->scheduler || !c->tracer) {
@@ -101,7 +133,9 @@ static int check_config(const struct gt_config *c, char *err, size_t n)
         return -EINVAL;
     }
     int rc = gt_plugin_check(&c->scheduler->head, GT_MAGIC_SCHEDULER, err, n);
-    return rc ? rc : gt_plugin_check(&c->tracer->head, GT_MAGIC_TRACER, err, n);
+    if (rc == 0)
+        rc = gt_plugin_check(&c->tracer->head, GT_MAGIC_TRACER, err, n);
+    return rc ? rc : check_bound(c, err, n);
 }
 
 /* Places for as many Ps as the binding can give; at least those asked for. */
@@ -232,8 +266,8 @@ int gt_runtime_create(const struct gt_config *c, struct gt_runtime **out, char *
         rt->config.max_ms = GT_MS_DEFAULT;
     if (rt->config.watchdog_ns <= 0)
         rt->config.watchdog_ns = WATCHDOG_NS;
-    rt->sched = c->scheduler;
-    rt->tracer = c->tracer;
+    rt->sched = GT_FUSED ? gt_sched(rt) : c->scheduler;
+    rt->tracer = GT_FUSED ? gt_tracer(rt) : c->tracer;
     rt->syscalls = c->syscalls;
     rt->topo = topo;
     rt->arena = arena;
