@@ -160,10 +160,12 @@ static bool has_scheduler_rows(const struct bench *b)
 static int prepare(struct bench *b, const struct gt_verb *v, int argc, char **argv)
 {
     char err[2048];
-    if (gt_options_parse(&b->o, v->name, v->options, argc, argv, err, sizeof err) != 0 ||
-        choose_rows(b, err, sizeof err) != 0) {
+    int rc = gt_options_parse(&b->o, v->name, v->options, argc, argv, err, sizeof err);
+    if (rc == 0)
+        rc = choose_rows(b, err, sizeof err);
+    if (rc != 0) {
         gt_say(v->name, "%s", err);
-        return GT_EXIT_USAGE;
+        return gt_options_status(rc);
     }
     if (b->o.n_procs > 1) {
         gt_say(v->name, "one number of Ps at a time");

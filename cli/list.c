@@ -51,6 +51,8 @@ struct item {
     const char *flags_key;    /* "capabilities" or "needs" */
     const struct gt_fault_info *fault;
     const struct gt_stress_ops *stress;
+    bool may_lack;      /* of a kind of which some may not be built */
+    const char *lacks;  /* why this one is not; NULL: it is */
 };
 
 static bool plugin_item(uint32_t magic, const struct flag *flags, size_t i, struct item *it)
@@ -61,9 +63,20 @@ static bool plugin_item(uint32_t magic, const struct flag *flags, size_t i, stru
                             .flags_key = "capabilities"};
     return h != NULL;
 }
+/* Those that are built, then the others. */
 static bool runtime_item(size_t i, struct item *it)
 {
-    return plugin_item(GT_MAGIC_RUNTIME, runtime_flags, i, it);
+    size_t built = 0;
+    bool found = plugin_item(GT_MAGIC_RUNTIME, runtime_flags, i, it);
+    while (!found && gt_plugin_builtin(GT_MAGIC_RUNTIME, built))
+        built++;
+    const struct gt_plugin_absent *a = found ? NULL : gt_plugin_absent(GT_MAGIC_RUNTIME, i - built);
+    if (a)
+        *it = (struct item){.name = a->name, .summary = a->summary, .flags = runtime_flags,
+                            .flags_key = "capabilities", .lacks = a->why};
+    if (found || a)
+        it->may_lack = true;
+    return found || a;
 }
 static bool scheduler_item(size_t i, struct item *it)
 {
@@ -162,6 +175,8 @@ static void print_kind(const struct kind *k, bool heading)
         printf("%s%-*s %s", heading ? "  " : "", width, it.name, it.summary);
         if (it.flags && strcmp(it.flags_key, "capabilities") == 0)
             print_flags(&it);
+        if (it.lacks)
+            printf(" (%s)", it.lacks);
         if (it.fault)
             print_fault(it.fault);
         putchar('\n');
@@ -218,6 +233,12 @@ static void json_item(struct gt_json *j, const struct kind *k, const struct item
             if (it->bits & f->bit)
                 gt_json_str(j, f->name);
         gt_json_close(j, ']');
+    }
+    if (it->may_lack) {
+        gt_json_key(j, "built");
+        gt_json_bool(j, !it->lacks);
+        gt_json_key(j, "why");
+        gt_json_str(j, it->lacks);
     }
     if (it->fault)
         json_fault(j, it->fault);

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "cli.h"
 #include "gauntlet/plugin.h"
 #include "gauntlet/tracer.h"
 #include "options_take.h"
@@ -186,11 +187,30 @@ static int take_tracer(const struct gt_given *g)
     return take_list(g, GT_LIST_MAX, &g->o->n_tracers, take_one_tracer);
 }
 
+static int take_one_runtime(const struct gt_given *g, const char *item, uint32_t i)
+{
+    const struct gt_plugin_head *h;
+    int rc = find_plugin(g, GT_MAGIC_RUNTIME, item, &h);
+    for (uint32_t at = 0; rc == 0 && at < i; at++)
+        if (&g->o->runtimes[at]->head == h)
+            return gt_option_refuse(g, "%s is there twice", item);
+    g->o->runtimes[i] = (const void *)h;
+    return rc != 0 && gt_plugin_absent_find(GT_MAGIC_RUNTIME, item) ? -ENOTSUP : rc;
+}
+/* all: those that are built. */
 static int take_runtime(const struct gt_given *g)
 {
     const struct gt_plugin_head *h;
-    int rc = find_plugin(g, GT_MAGIC_RUNTIME, g->value, &h);
-    g->o->runtime = (const void *)h;
+    struct gt_options *o = g->o;
+    int rc = 0;
+    if (strcmp(g->value, "all") != 0)
+        rc = take_list(g, GT_LIST_MAX, &o->n_runtimes, take_one_runtime);
+    else
+        for (o->n_runtimes = 0; o->n_runtimes < GT_LIST_MAX &&
+                                (h = gt_plugin_builtin(GT_MAGIC_RUNTIME, o->n_runtimes)) != NULL;)
+            o->runtimes[o->n_runtimes++] = (const void *)h;
+    if (rc == 0)
+        o->runtime = o->runtimes[0];
     return rc;
 }
 
@@ -355,7 +375,8 @@ static int take_out_file(const struct gt_given *g)
 }
 
 static const struct gt_option options[] = {
-    {GT_OPT_RUNTIME, "--runtime", "NAME", "what to run on (gmp)", take_runtime},
+    {GT_OPT_RUNTIME, "--runtime", "NAME[,NAME]", "what to run on (gmp); all: each that is built",
+     take_runtime},
     {GT_OPT_SCHEDULER, "--scheduler", "NAME[,NAME]", "schedulers, by name or path of an object",
      take_scheduler},
     {GT_OPT_TRACER, "--tracer", "NAME[,NAME]", "tracers, by name or path of an object",
@@ -516,4 +537,9 @@ int gt_options_parse(struct gt_options *o, const char *verb, uint32_t allowed, i
         i += used;
     }
     return 0;
+}
+
+int gt_options_status(int rc)
+{
+    return rc == -ENOTSUP ? GT_EXIT_VOID : GT_EXIT_USAGE;
 }

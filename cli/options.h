@@ -46,12 +46,13 @@ enum {
 
 #define GT_LIST_MAX 16
 struct gt_options {
-    const struct gt_runtime_ops *runtime;
+    const struct gt_runtime_ops *runtime; /* the first of those given, or gmp */
+    const struct gt_runtime_ops *runtimes[GT_LIST_MAX];
     const struct gt_scheduler_ops *schedulers[GT_LIST_MAX];
     const struct gt_tracer_ops *tracers[GT_LIST_MAX];
     enum gt_syscall_model syscalls[2];
     int32_t procs[GT_LIST_MAX];
-    uint32_t n_schedulers, n_tracers, n_syscalls, n_procs; /* 0: not given */
+    uint32_t n_runtimes, n_schedulers, n_tracers, n_syscalls, n_procs; /* 0: not given */
     enum gt_bind bind;
     struct gt_gc_options gc; /* 0: not given */
     int64_t duration_ns;  /* 0: not given */
@@ -77,9 +78,12 @@ struct gt_options {
     int n_args;
 };
 
-/* `allowed`: GT_OPT_* bits. argv is reordered. 0, or -EINVAL with one line in err. */
+/* `allowed`: GT_OPT_* bits. argv is reordered. 0, -EINVAL with one line in err, or -ENOTSUP with
+ * one: what was asked for is known but not in this build. */
 int gt_options_parse(struct gt_options *o, const char *verb, uint32_t allowed, int argc,
                      char **argv, char *err, size_t err_size);
+/* The exit status that such an error means: usage, or the environment cannot. */
+int gt_options_status(int rc);
 /* One line for each allowed option. */
 void gt_options_help(FILE *f, uint32_t allowed);
 

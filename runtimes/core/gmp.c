@@ -318,7 +318,7 @@ static int op_trace_stop(void)
 
 #if GT_FUSED
 #define GMP_NAME "gmp-fused"
-#define GMP_SUMMARY "the core with one scheduler and one tracer compiled in: gmp without vtables"
+#define GMP_SUMMARY "gmp with worksteal and gen compiled in: the price of the vtables"
 #else
 #define GMP_NAME "gmp"
 #define GMP_SUMMARY "the core: Go's G-M-P with a scheduler and a tracer plugged in"

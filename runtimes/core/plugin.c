@@ -7,6 +7,8 @@
  *      no list of handles is kept.
  *   I2 A field of a table is read only after what stands before it made sense: the magic
  *      before the ABI, the ABI before the size, the size before any op.
+ *   I3 Every peer of runtimes.def is among the runtimes or among the absent, never both: which
+ *      is decided by CMake alone, in gt_peers.h.
  * Every error is one line: which plugin, what is wrong, what to do.
  */
 #include <ctype.h>
@@ -21,10 +23,12 @@
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
 #include "gauntlet/workload.h"
+#include "gt_peers.h"
 #include "port/port.h"
 
 #define GT_SCHEDULER(symbol, summary) extern const struct gt_scheduler_ops gt_scheduler_##symbol;
 #define GT_TRACER(symbol, summary) extern const struct gt_tracer_ops gt_tracer_##symbol;
+#define GT_PEER(symbol, name, summary) extern const struct gt_runtime_ops gt_peer_##symbol;
 #include "runtimes.def"
 
 static const struct gt_plugin_head *const builtin_schedulers[] = {
@@ -35,7 +39,17 @@ static const struct gt_plugin_head *const builtin_tracers[] = {
 #define GT_TRACER(symbol, summary) &gt_tracer_##symbol.head,
 #include "runtimes.def"
 };
-static const struct gt_plugin_head *const builtin_runtimes[] = {&gt_gmp.head};
+/* NULL: a peer that was not built. */
+static const struct gt_plugin_head *const builtin_runtimes[] = {
+    &gt_gmp.head,
+#define GT_PEER(symbol, name, summary) GT_PEER_HEAD_##symbol,
+#include "runtimes.def"
+};
+/* why NULL: it was built. */
+static const struct gt_plugin_absent peers[] = {
+#define GT_PEER(symbol, name, summary) {name, summary, GT_PEER_WHY_##symbol},
+#include "runtimes.def"
+};
 
 /* An op that a table must hold: always (with == 0), or when one of the flags `with` is
  * set; never when one of `unless` is. */
@@ -305,7 +319,27 @@ int gt_plugin_check(const struct gt_plugin_head *head, uint32_t magic, char *err
 const struct gt_plugin_head *gt_plugin_builtin(uint32_t magic, size_t i)
 {
     const struct kind *kind = kind_of(magic);
-    return kind && i < kind->n_builtin ? kind->builtin[i] : NULL;
+    for (size_t at = 0; kind && at < kind->n_builtin; at++)
+        if (kind->builtin[at] && i-- == 0)
+            return kind->builtin[at];
+    return NULL;
+}
+
+const struct gt_plugin_absent *gt_plugin_absent(uint32_t magic, size_t i)
+{
+    for (size_t at = 0; magic == GT_MAGIC_RUNTIME && at < COUNT(peers); at++)
+        if (peers[at].why && i-- == 0)
+            return &peers[at];
+    return NULL;
+}
+
+const struct gt_plugin_absent *gt_plugin_absent_find(uint32_t magic, const char *name)
+{
+    const struct gt_plugin_absent *a = NULL;
+    for (size_t i = 0; (a = gt_plugin_absent(magic, i)) != NULL; i++)
+        if (strcmp(a->name, name) == 0)
+            break;
+    return a;
 }
 
 /* "scheduler 'x' is unknown: use a, b or a path ..." */
@@ -314,8 +348,9 @@ static void say_unknown(const struct kind *kind, const char *name, char *err, si
     char known[256] = "";
     size_t at = 0;
     for (size_t i = 0; i < kind->n_builtin && at < sizeof known; i++)
-        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "",
-                               kind->builtin[i]->name);
+        if (kind->builtin[i])
+            at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "",
+                                   kind->builtin[i]->name);
     const char *path = kind->symbol ? "the path of a shared object, with a '/' in it" : "";
     say(err, size, "%s '%s' is unknown: use %s%s%s", kind->name, name, known,
         kind->n_builtin && kind->symbol ? " or " : "", path);
@@ -324,7 +359,7 @@ static void say_unknown(const struct kind *kind, const char *name, char *err, si
 static const struct gt_plugin_head *find_builtin(const struct kind *kind, const char *name)
 {
     for (size_t i = 0; i < kind->n_builtin; i++)
-        if (strcmp(kind->builtin[i]->name, name) == 0)
+        if (kind->builtin[i] && strcmp(kind->builtin[i]->name, name) == 0)
             return kind->builtin[i];
     return NULL;
 }
@@ -391,7 +426,11 @@ const struct gt_plugin_head *gt_plugin_find(uint32_t magic, const char *name, ch
     if (kind->symbol && strchr(name, '/'))
         return open_plugin(kind, name, err, err_size);
     const struct gt_plugin_head *head = find_builtin(kind, name);
-    if (!head)
+    const struct gt_plugin_absent *absent = head ? NULL : gt_plugin_absent_find(magic, name);
+    if (absent)
+        say(err, err_size, "%s '%s' is %s: scripts/setup installs it, then build again",
+            kind->name, name, absent->why);
+    else if (!head)
         say_unknown(kind, name, err, err_size);
     return head;
 }

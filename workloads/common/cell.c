@@ -35,6 +35,11 @@ bool gt_cell_is_environment(int rc)
 const char *gt_cell_lacks(const struct gt_workload_cell *c, char *buf, size_t size)
 {
     uint64_t missing = c->workload->needs & ~c->ops->head.flags;
+    if (c->ops->head.flags & GT_RT_SUBPROCESS) {
+        snprintf(buf, size, "%s runs in a process of its own: gauntlet bench runs it",
+                 c->ops->head.name);
+        return buf;
+    }
     if (missing) {
         snprintf(buf, size, "%s lacks what %s needs (flags 0x%llx)", c->ops->head.name,
                  c->workload->head.name, (unsigned long long)missing);
