@@ -22,6 +22,7 @@ gt_def_sources(schedulers ${root}/runtimes/runtimes.def GT_SCHEDULER ${root}/run
 gt_def_sources(tracers ${root}/runtimes/runtimes.def GT_TRACER ${root}/runtimes/tracers)
 file(GLOB tracer_common CONFIGURE_DEPENDS ${root}/runtimes/tracers/common/*.c)
 list(APPEND runtime_sources ${tracer_common} ${switch_source} ${schedulers} ${tracers})
+include(GauntletFused)
 include(GauntletPeers) # after every GT_PEER_TARGET_* is set
 list(APPEND runtime_sources ${peer_sources})
 
@@ -50,6 +51,7 @@ endif()
 # gt_gmp_unhooked is global, so that it lives beside the other core in one program.
 if(GT_FLAVOUR STREQUAL "release" AND CMAKE_OBJCOPY)
   file(GLOB core_sources CONFIGURE_DEPENDS ${root}/runtimes/port/*.c ${root}/runtimes/core/*.c)
+  list(FILTER core_sources EXCLUDE REGEX "/(core/plugin|port/native_signal)\\.c$") # the other core's: signals are the process's
   add_library(gt_unhooked_objects OBJECT ${core_sources} ${switch_source})
   target_compile_definitions(gt_unhooked_objects PRIVATE GT_ORACLE=0 GT_FAULTS=0 GT_NO_HOOKS=1)
   target_include_directories(gt_unhooked_objects PRIVATE ${root}/runtimes/include ${root}/runtimes ${GT_GENERATED})
