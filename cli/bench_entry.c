@@ -190,12 +190,12 @@ static void put_target(json_t *e, const struct gt_bench_group *g, const struct g
                                                                        : "no";
     put(e, "about", json_string(about[row->about]));
     put(e, "figure", estimate(figure));
-    if (row->target > 0) {
+    if (row->target > 0 && (row->paired || !is_pair(c))) {
         put(e, "target", number(row->target));
         put(e, "stretch", number(row->stretch > 0 ? row->stretch : NAN));
         put(e, "met", isfinite(figure.median) ? json_string(met) : json_null());
     }
-    if (row->bounded && cas && floor) {
+    if (row->bounded && cas && floor && !is_pair(c)) {
         double each = medians(&cas->results->value).median;
         put(e, "cas", number(each));
         put(e, "cas_count", json_integer(row->cas));

@@ -330,26 +330,16 @@ static void print_rows(struct pen *p, bool tracers)
 }
 
 /* ---- beside the peers ------------------------------------------------------------------------ */
-/* The best of gmp's schedulers that counts, or any of them. */
-static const json_t *best_of_gmp(const struct gt_bench_part *part)
+/* gmp with the first of the schedulers asked for: the best of four would be no fair match. */
+static const json_t *of_gmp(const struct pen *p, const struct gt_bench_part *part)
 {
-    const json_t *best = NULL;
-    size_t i;
-    json_t *e;
-    json_array_foreach(part->entries, i, e)
-    {
-        if (!is(e, "runtime", "gmp") || is_pair(e))
-            continue;
-        if (!best || (counts(e) && (!counts(best) || gt_bench_number(e, "median") <
-                                                         gt_bench_number(best, "median"))))
-            best = e;
-    }
-    return best;
+    return find_if(part, "gmp", "scheduler", p->j->choice.schedulers[0]->head.name, false);
 }
 
-static const json_t *of_runtime(const struct gt_bench_part *part, const char *runtime)
+static const json_t *of_runtime(const struct pen *p, const struct gt_bench_part *part,
+                                const char *runtime)
 {
-    return strcmp(runtime, "gmp") == 0 ? best_of_gmp(part)
+    return strcmp(runtime, "gmp") == 0 ? of_gmp(p, part)
                                        : find_if(part, runtime, NULL, NULL, false);
 }
 
@@ -362,13 +352,13 @@ static bool ours(const char *runtime)
 static void print_lead(const struct pen *p, const struct gt_bench_part *part)
 {
     const struct gt_bench_choice *c = &p->j->choice;
-    const json_t *us = best_of_gmp(part);
+    const json_t *us = of_gmp(p, part);
     double best = NAN;
     const char *who = NULL;
     char text[16];
     for (uint32_t i = 0; i < c->n_runtimes; i++) {
         const char *name = c->runtimes[i]->head.name;
-        const json_t *e = ours(name) ? NULL : of_runtime(part, name);
+        const json_t *e = ours(name) ? NULL : of_runtime(p, part, name);
         double v = e && counts(e) ? gt_bench_number(e, "median") : NAN;
         if (isfinite(v) && !(v >= best)) {
             best = v;
@@ -387,7 +377,7 @@ static void print_beside(const struct pen *p, const struct gt_bench_part *part, 
     char name[40], text[32];
     fprintf(p->f, "%-18.18s%c", title_of(part, name, sizeof name), is_incomplete(part) ? '~' : ' ');
     for (uint32_t i = from; i < to; i++) {
-        const json_t *e = of_runtime(part, c->runtimes[i]->head.name);
+        const json_t *e = of_runtime(p, part, c->runtimes[i]->head.name);
         if (e && counts(e))
             number(text, sizeof text, gt_bench_number(e, "median"));
         else
@@ -398,7 +388,7 @@ static void print_beside(const struct pen *p, const struct gt_bench_part *part, 
         print_lead(p, part);
     fprintf(p->f, "\n%19s", "");
     for (uint32_t i = from; i < to; i++) {
-        const json_t *e = of_runtime(part, c->runtimes[i]->head.name);
+        const json_t *e = of_runtime(p, part, c->runtimes[i]->head.name);
         bool good = e && counts(e);
         fprintf(p->f, "%12s",
                 interval(text, sizeof text, good ? gt_bench_number(e, "low") : NAN,
@@ -483,29 +473,55 @@ static void print_pairs(struct pen *p)
 }
 
 /* ---- below ------------------------------------------------------------------------------------- */
-static void print_trouble(struct pen *p)
+/* Words of `text` in lines of 98 characters, after two blanks. */
+static void print_wrapped(FILE *f, const char *text)
 {
-    for (uint32_t i = 0; i < p->j->n_done; i++) {
-        const struct gt_bench_part *part = &p->j->parts[i];
-        const char *last = "";
-        size_t k;
-        json_t *e;
-        json_array_foreach(part->entries, k, e)
-        {
-            const char *why = gt_bench_text(e, "why");
-            bool quiet = part->group.row.by_tracer && is(e, "verdict", "skipped");
-            if (counts(e) || quiet || !*why || strcmp(why, last) == 0)
-                continue;
-            fprintf(p->f, "%s%s: %.10s, %.*s\n", p->gap ? "\n" : "", gt_bench_text(e, "name"),
-                    gt_bench_text(e, "verdict"),
-                    (int)(96 - strlen(gt_bench_text(e, "name")) > 20
-                              ? 84 - (int)strlen(gt_bench_text(e, "name"))
-                              : 20),
-                    why);
-            p->gap = false;
-            last = why;
-        }
+    while (*text) {
+        size_t n = strlen(text);
+        if (n > 98)
+            for (n = 98; n > 40 && text[n] != ' ';)
+                n--;
+        fprintf(f, "  %.*s\n", (int)n, text);
+        text += n + (text[n] == ' ');
     }
+}
+
+/* What is not as it should be: each reason once, with the first cell that it stands for. */
+static void note(json_t *reasons, const json_t *e)
+{
+    json_t *key = json_sprintf("%s: %s", gt_bench_text(e, "verdict"), gt_bench_text(e, "why"));
+    const char *text = json_string_value(key);
+    json_t *names = text ? json_object_get(reasons, text) : NULL;
+    if (text && !names) {
+        names = json_array();
+        json_object_set_new(reasons, text, names);
+    }
+    json_array_append(names, json_object_get(e, "name"));
+    json_decref(key);
+}
+
+static void print_trouble(const struct pen *p)
+{
+    json_t *reasons = json_object(), *e, *names;
+    const char *key;
+    size_t k;
+    for (uint32_t i = 0; i < p->j->n_done; i++)
+        json_array_foreach(p->j->parts[i].entries, k, e)
+            if (!counts(e) && *gt_bench_text(e, "why") &&
+                !(p->j->parts[i].group.row.by_tracer && is(e, "verdict", "skipped")))
+                note(reasons, e);
+    fputs(json_object_size(reasons) && p->gap ? "\n" : "", p->f);
+    json_object_foreach(reasons, key, names)
+    {
+        size_t n = json_array_size(names);
+        const char *first = json_string_value(json_array_get(names, 0));
+        print_wrapped(p->f, key);
+        fprintf(p->f, "    %.78s", first ? first : "?");
+        if (n > 1)
+            fprintf(p->f, " and %zu more", n - 1);
+        fputc('\n', p->f);
+    }
+    json_decref(reasons);
 }
 
 static void print_legend(const struct pen *p)
@@ -516,6 +532,9 @@ static void print_legend(const struct pen *p)
             "* best met  + target met  - not met  ! above the bound, 1.25 x (floor + n x CAS)  "
             "~ incomplete\n+N: over the floor  Nx: times the floor  floors are measured in between,"
             " by hand\n");
+    if (j->choice.n_runtimes > 1)
+        fprintf(p->f, "gmp beside peers: its scheduler %s; best peer/gmp: above 1 gmp is ahead\n",
+                j->choice.schedulers[0]->head.name);
     fprintf(p->f, "%u repetitions in random order, %.3g ms each, %u parked Gs, seed %" PRIu64 ", %.0f s",
             j->env.repetitions, j->min_time_s * 1e3, j->env.parked, j->o.seed, j->seconds);
     if (j->foreign >= 0)

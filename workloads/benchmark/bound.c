@@ -62,7 +62,7 @@ static void print(const cpu_set_t *set, char *list, size_t size)
 }
 
 bool gt_bound_look(const struct gt_runtime_ops *ops, struct gt_runtime *rt, int32_t procs,
-                   enum gt_bind bind, char *list, size_t size)
+                   enum gt_bind bind, bool each, char *list, size_t size)
 {
     struct look l = {.ops = ops, .n = procs < LOOKERS ? procs : LOOKERS};
     cpu_set_t all;
@@ -78,5 +78,5 @@ bool gt_bound_look(const struct gt_runtime_ops *ops, struct gt_runtime *rt, int3
         narrow &= CPU_COUNT(&l.of[i]) == 1;
     }
     print(&all, list, size);
-    return bind != GT_BIND_PU || narrow;
+    return bind != GT_BIND_PU || narrow || (!each && CPU_COUNT(&all) <= procs);
 }

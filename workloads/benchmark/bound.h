@@ -6,7 +6,8 @@
 #include "gauntlet/runtime.h"
 
 /* Runs `procs` Gs at once on rt and looks at the threads they are on. `list`: the CPUs of all
- * of them together, "0-1,4". false: a thread may use more than one CPU though `bind` is
- * GT_BIND_PU, or it could not be seen. Context: a plain thread; no run goes on. */
+ * of them together, "0-1,4". false: `bind` is GT_BIND_PU and a thread may use more than one CPU
+ * (with `each`), or all of them together more than `procs`; or nothing could be seen. Context:
+ * a plain thread; no run goes on. */
 bool gt_bound_look(const struct gt_runtime_ops *ops, struct gt_runtime *rt, int32_t procs,
-                   enum gt_bind bind, char *list, size_t size);
+                   enum gt_bind bind, bool each, char *list, size_t size);

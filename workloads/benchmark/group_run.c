@@ -68,7 +68,9 @@ static bool ready(struct gt_bench_cell *c)
         refuse(r, rc, err);
         return false;
     }
-    if (!gt_bound_look(c->ops, c->rt, c->config.procs, c->config.bind, r->bound, sizeof r->bound)) {
+    /* A peer without Ps keeps all its threads on the same CPUs. */
+    if (!gt_bound_look(c->ops, c->rt, c->config.procs, c->config.bind, c->schedules, r->bound,
+                       sizeof r->bound)) {
         r->unbound = true;
         snprintf(err, sizeof err, "bind=%s is not in effect: threads may use CPUs %s",
                  gt_bind_name(c->config.bind), r->bound);
@@ -123,7 +125,7 @@ static void hand_hardware(const struct gt_hardware *h, const double *before, uin
 }
 
 static void hand_over(const struct gt_bench_cell *c, const struct gt_bench_sample *s,
-                      struct gt_gb_state *state, int64_t took)
+                      uint64_t iterations, struct gt_gb_state *state, int64_t took)
 {
     bool by_clock = c->row->by_clock || c->row->fixed_n;
     gt_gb_counter(state, VALUE, s->value);
@@ -135,7 +137,18 @@ static void hand_over(const struct gt_bench_cell *c, const struct gt_bench_sampl
         gt_gb_counter(state, s->extra_name[i], s->extra[i]);
     gt_gb_done(state, by_clock && c->role == GT_BENCH_RUNTIME
                           ? (double)took / 1e9
-                          : s->value * (double)c->n / 1e9);
+                          : s->value * (double)iterations / 1e9);
+}
+
+/* A workload about the collector is one only where the collector comes to run. */
+static uint64_t operations(const struct gt_bench_cell *c, uint64_t iterations)
+{
+    const struct gt_workload_ops *w = c->workload;
+    if (c->row->fixed_n && c->role != GT_BENCH_CAS)
+        return c->env->parked;
+    if (w && (w->needs & GT_RT_GC) && iterations < w->quick_n)
+        return w->quick_n;
+    return iterations;
 }
 
 static void one_turn(struct gt_gb_state *state, void *arg)
@@ -156,7 +169,7 @@ static void one_turn(struct gt_gb_state *state, void *arg)
         gt_gb_fail(state, c->results->why);
         return;
     }
-    c->n = c->row->fixed_n && c->role != GT_BENCH_CAS ? c->env->parked : iterations;
+    c->n = operations(c, iterations);
     if (h)
         gt_hardware_read(h, before);
     int64_t start = gt_child_clock();
@@ -169,7 +182,7 @@ static void one_turn(struct gt_gb_state *state, void *arg)
     }
     if (h && c->ops && !c->tracing)
         hand_hardware(h, before, s.ops ? s.ops : c->n, state);
-    hand_over(c, &s, state, took);
+    hand_over(c, &s, iterations, state, took);
 }
 
 /* ---- what the library reports ------------------------------------------------------------ */
