@@ -30,6 +30,7 @@ static const struct flag runtime_flags[] = {{GT_RT_CHAN, "chan", NULL},
                                             {GT_RT_PREEMPT, "preempt", NULL},
                                             {GT_RT_PARK, "park", NULL},
                                             {GT_RT_SUBPROCESS, "subprocess", NULL},
+                                            {GT_RT_PLUGINS, "plugins", NULL},
                                             {0, NULL, NULL}};
 static const struct flag scheduler_flags[] = {
     {GT_SCHED_STEALS, "steals", NULL},

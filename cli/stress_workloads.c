@@ -93,7 +93,7 @@ static void fill_in(struct gt_options *o)
 /* A peer brings its own scheduler, tracer and way of system calls. */
 static bool is_peer(const struct gt_runtime_ops *ops)
 {
-    return ops != &gt_gmp;
+    return !(ops->head.flags & GT_RT_PLUGINS);
 }
 
 static uint32_t cells_on(const struct gt_options *o, const struct gt_runtime_ops *ops)
@@ -172,7 +172,10 @@ static void print_title(const struct plan *p, const struct task *t)
                 c->config.procs);
         return;
     }
-    fprintf(p->tap, "%s %s %s %s procs=%d", c->workload->head.name, c->config.scheduler->head.name,
+    fprintf(p->tap, "%s ", c->workload->head.name);
+    if (c->ops != &gt_gmp)
+        fprintf(p->tap, "%s ", c->ops->head.name);
+    fprintf(p->tap, "%s %s %s procs=%d", c->config.scheduler->head.name,
             c->config.tracer->head.name, gt_syscalls_name(c->config.syscalls), c->config.procs);
 }
 
@@ -180,9 +183,9 @@ static void print_replay(const struct plan *p, const struct task *t, uint64_t se
 {
     const struct gt_workload_cell *c = &t->cell;
     fprintf(p->tap, "  replay: \"%s stress %s", GT_PROGRAM, gt_plugin_typed(&c->workload->head));
-    if (is_peer(c->ops))
+    if (c->ops != &gt_gmp)
         fprintf(p->tap, " --runtime=%s", c->ops->head.name);
-    else
+    if (!is_peer(c->ops))
         fprintf(p->tap, " --scheduler=%s --tracer=%s --syscalls=%s",
                 gt_plugin_typed(&c->config.scheduler->head),
                 gt_plugin_typed(&c->config.tracer->head), gt_syscalls_name(c->config.syscalls));

@@ -57,6 +57,6 @@ if(GT_FLAVOUR STREQUAL "release" AND CMAKE_OBJCOPY AND merge)
   add_custom_target(gt_fused_archive DEPENDS ${dir}/libgt_fused.a)
   add_library(gt_fused INTERFACE)
   add_dependencies(gt_fused gt_fused_archive)
-  target_link_libraries(gt_fused INTERFACE ${dir}/libgt_fused.a gt_jemalloc PkgConfig::HWLOC PkgConfig::LIBDW)
+  target_link_libraries(gt_fused INTERFACE ${dir}/libgt_fused.a) # what it needs, the library that links it has
   set(GT_PEER_TARGET_gmp_fused gt_fused)
 endif()

@@ -314,13 +314,20 @@ static int op_trace_stop(void)
 
 #define GMP_FLAGS                                                                                  \
     (GT_RT_CHAN | GT_RT_SYSCALL | GT_RT_NETPOLL | GT_RT_TIMERS | GT_RT_PROCS | GT_RT_WORLD |       \
-     GT_RT_CALLBACK | GT_RT_CORO | GT_RT_TRACE | GT_RT_GC | GT_RT_PREEMPT | GT_RT_PARK)
+     GT_RT_CALLBACK | GT_RT_CORO | GT_RT_TRACE | GT_RT_GC | GT_RT_PREEMPT | GT_RT_PARK |      \
+     GT_RT_PLUGINS)
 
 #if GT_FUSED
 #define GMP_NAME "gmp-fused"
+#define GMP_TEXT_(x) #x
+#define GMP_TEXT(x) GMP_TEXT_(x)
+#define GMP_SCHEDULER GMP_TEXT(GT_FUSED_SCHEDULER)
+#define GMP_TRACER GMP_TEXT(GT_FUSED_TRACER)
 #define GMP_SUMMARY "gmp with worksteal and gen compiled in: the price of the vtables"
 #else
 #define GMP_NAME "gmp"
+#define GMP_SCHEDULER NULL
+#define GMP_TRACER NULL
 #define GMP_SUMMARY "the core: Go's G-M-P with a scheduler and a tracer plugged in"
 #endif
 
@@ -398,4 +405,6 @@ const struct gt_runtime_ops gt_gmp = {
     .label = op_label,
     .trace_start = op_trace_start,
     .trace_stop = op_trace_stop,
+    .scheduler = GMP_SCHEDULER,
+    .tracer = GMP_TRACER,
 };

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "common/foreign.h"
+#include "gauntlet/scheduler.h"
+#include "gauntlet/tracer.h"
 
 /* How long Gs that have done their work may take to end. */
 #define SETTLE_NS 2000000000ll
@@ -43,6 +45,16 @@ const char *gt_cell_lacks(const struct gt_workload_cell *c, char *buf, size_t si
     if (missing) {
         snprintf(buf, size, "%s lacks what %s needs (flags 0x%llx)", c->ops->head.name,
                  c->workload->head.name, (unsigned long long)missing);
+        return buf;
+    }
+    const char *scheduler = c->ops->scheduler, *tracer = c->ops->tracer;
+    if (scheduler && strcmp(c->config.scheduler->head.name, scheduler) != 0) {
+        snprintf(buf, size, "%s runs the scheduler %s only", c->ops->head.name, scheduler);
+        return buf;
+    }
+    if (tracer && strcmp(c->config.tracer->head.name, tracer) != 0 &&
+        !(c->config.tracer->head.flags & GT_TRACER_NULL)) {
+        snprintf(buf, size, "%s runs the tracer %s only", c->ops->head.name, tracer);
         return buf;
     }
     if (c->config.procs < c->workload->min_procs) {

@@ -122,6 +122,7 @@ enum { /* flags of a runtime */
     GT_RT_PREEMPT = 1u << 10,
     GT_RT_PARK = 1u << 11,
     GT_RT_SUBPROCESS = 1u << 12, /* only run_cell */
+    GT_RT_PLUGINS = 1u << 13,    /* takes the config's scheduler, tracer and syscall model */
 };
 
 struct gt_cell_spec;
@@ -257,6 +258,10 @@ struct gt_runtime_ops {
 
     /* ---- a peer in another process ---- */
     int (*run_cell)(const struct gt_cell_spec *spec, struct gt_cell_result *result);
+
+    /* With GT_RT_PLUGINS: the names of the only ones that it takes, the null tracer aside; NULL:
+     * any. create() refuses others: -ENOTSUP. */
+    const char *scheduler, *tracer;
 };
 
 /* Our runtime. */
