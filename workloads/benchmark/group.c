@@ -113,6 +113,10 @@ static void add_with(struct maker *m, const struct gt_runtime_ops *ops,
                      const struct gt_scheduler_ops *s, const struct gt_tracer_ops *t)
 {
     struct gt_bench_cell c = {.ops = ops, .schedules = s != NULL, .tracing = !is_null(t)};
+    if (s && ops->scheduler && strcmp(ops->scheduler, s->head.name) != 0)
+        return; /* others are not in it */
+    if (ops->tracer && !is_null(t) && strcmp(ops->tracer, t->head.name) != 0)
+        return;
     c.config.scheduler = s ? s : m->choice->schedulers[0];
     c.config.tracer = t;
     add(m, &c);
@@ -137,17 +141,11 @@ static void add_peer(struct maker *m, const struct gt_runtime_ops *ops)
         add(m, &c);
 }
 
-/* Does it run our schedulers and tracers? */
-static bool has_plugins(const struct gt_runtime_ops *ops)
-{
-    return (ops->head.flags & GT_RT_TRACE) && !(ops->head.flags & GT_RT_SUBPROCESS);
-}
-
 static void add_workload(struct maker *m)
 {
     const struct gt_bench_choice *ch = m->choice;
     for (uint32_t r = 0; r < ch->n_runtimes; r++) {
-        if (!has_plugins(ch->runtimes[r])) {
+        if (!(ch->runtimes[r]->head.flags & GT_RT_PLUGINS)) {
             add_peer(m, ch->runtimes[r]);
             continue;
         }
