@@ -115,7 +115,14 @@ static const char *interval(char *buf, size_t size, double low, double high)
 /* What stands where a figure would: a word for each verdict that is not ok. */
 static const char *instead(const json_t *e)
 {
-    return !e || is(e, "verdict", "skipped") ? "n/a" : counts(e) ? "" : gt_bench_text(e, "verdict");
+    static const struct {
+        const char *verdict, *word;
+    } words[] = {{"ok", ""},           {"skipped", "n/a"},         {"failed", "void"},
+                 {"void", "void"},     {"inconclusive", "unsure"}, {"incomplete", "partial"}};
+    for (size_t i = 0; e && i < sizeof words / sizeof words[0]; i++)
+        if (is(e, "verdict", words[i].verdict))
+            return words[i].word;
+    return "n/a";
 }
 
 /* ---- a table by scheduler or tracer ------------------------------------------------------- */
@@ -531,7 +538,7 @@ static void print_legend(const struct pen *p)
             "\nMedians, in ns unless said, and the interval that holds the true median 95 times in 100.\n"
             "* best met  + target met  - not met  ! above the bound, 1.25 x (floor + n x CAS)  "
             "~ incomplete\n+N: over the floor  Nx: times the floor  floors are measured in between,"
-            " by hand\n");
+            " by hand\nvoid: its check failed, or not bound as asked  n/a: not on this runtime  unsure: too few\n");
     if (j->choice.n_runtimes > 1)
         fprintf(p->f, "gmp beside peers: its scheduler %s; best peer/gmp: above 1 gmp is ahead\n",
                 j->choice.schedulers[0]->head.name);

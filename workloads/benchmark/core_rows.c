@@ -650,6 +650,7 @@ struct gt_bench_row gt_bench_plain_row(const struct gt_workload_ops *w, uint32_t
                                  .summary = w->head.summary,
                                  .unit = "ns",
                                  .workload = w->head.name,
+                                 .known = w,
                                  .procs = 2,
                                  .param = param,
                                  .syscalls = GT_SYSCALLS_SCANBIT,

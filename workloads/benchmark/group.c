@@ -187,7 +187,8 @@ int gt_bench_group_make(struct gt_bench_group *g, const struct gt_bench_choice *
     char err[256];
     g->env = env;
     g->n_cells = 0;
-    if (g->row.workload)
+    m.workload = g->row.known;
+    if (g->row.workload && !m.workload)
         m.workload = gt_workload_find(g->row.workload, err, sizeof err);
     if (g->row.bare) {
         struct gt_bench_cell c = {.role = GT_BENCH_RUNTIME};

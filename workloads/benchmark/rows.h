@@ -58,6 +58,7 @@ struct gt_bench_row {
     const char *summary;  /* what is measured and against what floor */
     const char *unit;     /* "ns" */
     const char *workload; /* of workloads.def, NULL: none */
+    const struct gt_workload_ops *known; /* it itself, where it may be no built-in; else NULL */
     const char *floor;    /* what the floor is, NULL: none */
     enum gt_bench_target about;
     double target, stretch; /* 0: none */
