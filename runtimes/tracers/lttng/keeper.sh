@@ -54,8 +54,8 @@ clean_up() {
       grep -qs "$home" /proc/[0-9]*/environ || break
       sleep 0.05
     done
-    rm -rf "$home"
     remove_shm
+    rm -rf "$home" # last: who looks whether we have gone looks for it
   fi
 }
 trap clean_up EXIT
