@@ -458,6 +458,8 @@ int main(void)
         skip_all("%s", err);
     if (!installed("lttng-sessiond") || !installed("babeltrace2"))
         skip_all("lttng-sessiond or babeltrace2 is not installed (Debian: lttng-tools, babeltrace2)");
+    if (geteuid() == 0 && system("unshare --user --map-user=1000 --map-group=1000 -- true 2>/dev/null") != 0)
+        skip_all("root needs a user namespace for a daemon of its own, and the kernel refuses one");
     snprintf(place, sizeof place, "/tmp/gt-lttng-test.XXXXXX");
     if (!mkdtemp(place))
         bail_out("no temporary directory");
