@@ -256,6 +256,10 @@ struct gt_runtime_ops {
 
     /* ---- a peer in another process ---- */
     int (*run_cell)(const struct gt_cell_spec *spec, struct gt_cell_result *result);
+
+    /* Gs alive at once that it bears; a workload that leaves the number open keeps below.
+     * 0: as many as there is memory for. */
+    uint32_t gs_max;
 };
 
 /* Our runtime. */

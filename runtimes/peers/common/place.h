@@ -11,7 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifdef __cplusplus
+extern "C" {
 #include "core/topology.h"
+}
+#else
+#include "core/topology.h"
+#endif
 
 struct peer_places {
     struct gt_topo *topo;
