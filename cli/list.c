@@ -54,6 +54,7 @@ struct item {
     const struct gt_stress_ops *stress;
     bool may_lack;      /* of a kind of which some may not be built */
     const char *lacks;  /* why this one is not; NULL: it is */
+    const char *note;   /* in place of capabilities; may be NULL */
 };
 
 static bool plugin_item(uint32_t magic, const struct flag *flags, size_t i, struct item *it)
@@ -83,9 +84,26 @@ static bool scheduler_item(size_t i, struct item *it)
 {
     return plugin_item(GT_MAGIC_SCHEDULER, scheduler_flags, i, it);
 }
+/* Those that are built in, those that are opened on demand, then the others. */
 static bool tracer_item(size_t i, struct item *it)
 {
-    return plugin_item(GT_MAGIC_TRACER, tracer_flags, i, it);
+    size_t before = 0;
+    if (plugin_item(GT_MAGIC_TRACER, tracer_flags, i, it)) {
+        it->may_lack = true;
+        return true;
+    }
+    while (gt_plugin_builtin(GT_MAGIC_TRACER, before))
+        before++;
+    i -= before;
+    const struct gt_plugin_absent *a = gt_plugin_on_demand(GT_MAGIC_TRACER, i);
+    for (before = 0; !a && gt_plugin_on_demand(GT_MAGIC_TRACER, before);)
+        before++;
+    if (!a)
+        a = gt_plugin_absent(GT_MAGIC_TRACER, i - before);
+    if (a) /* its capabilities are in its object */
+        *it = (struct item){.name = a->name, .summary = a->summary, .may_lack = true, .lacks = a->why,
+                            .note = a->why ? NULL : "opened when asked for"};
+    return a != NULL;
 }
 static bool workload_item(size_t i, struct item *it)
 {
@@ -196,8 +214,8 @@ static void print_kind(const struct kind *k, bool heading)
         printf("%s%-*s %s", heading ? "  " : "", width, it.name, it.summary);
         if (it.flags && strcmp(it.flags_key, "capabilities") == 0)
             print_flags(&it);
-        if (it.lacks)
-            printf(" (%s)", it.lacks);
+        if (it.lacks || it.note)
+            printf(" (%s)", it.lacks ? it.lacks : it.note);
         if (it.fault)
             print_fault(it.fault);
         putchar('\n');

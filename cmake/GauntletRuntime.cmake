@@ -25,6 +25,7 @@ list(APPEND runtime_sources ${tracer_common} ${switch_source} ${schedulers} ${tr
 include(GauntletFused)
 include(GauntletPeers) # after every GT_PEER_TARGET_* is set
 list(APPEND runtime_sources ${peer_sources})
+include(GauntletTracerPlugins)
 
 gt_def_sources(workload_sources ${root}/workloads/workloads.def GT_WORKLOAD ${root}/workloads)
 file(GLOB workload_common CONFIGURE_DEPENDS ${root}/workloads/common/*.c ${root}/workloads/benchmark/*.c
@@ -162,4 +163,9 @@ file(CREATE_LINK ${root}/runtimes/port ${CMAKE_BINARY_DIR}/sdk-include/port SYMB
 file(GLOB plugin_sources CONFIGURE_DEPENDS ${root}/runtimes/skeleton/*.c ${root}/tests/plugins/*.c)
 foreach(source IN LISTS plugin_sources)
   gt_add_plugin(${source})
+endforeach()
+foreach(program gauntlet gauntlet-oracle)
+  if(gt_plugin_targets AND TARGET ${program})
+    add_dependencies(${program} ${gt_plugin_targets})
+  endif()
 endforeach()

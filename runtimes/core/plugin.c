@@ -17,6 +17,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gauntlet/plugin.h"
 #include "gauntlet/runtime.h"
@@ -24,6 +25,7 @@
 #include "gauntlet/tracer.h"
 #include "gauntlet/workload.h"
 #include "gt_peers.h"
+#include "gt_tracer_plugins.h"
 #include "port/port.h"
 
 #define GT_SCHEDULER(symbol, summary) extern const struct gt_scheduler_ops gt_scheduler_##symbol;
@@ -48,6 +50,12 @@ static const struct gt_plugin_head *const builtin_runtimes[] = {
 /* why NULL: it was built. */
 static const struct gt_plugin_absent peers[] = {
 #define GT_PEER(symbol, name, summary) {name, summary, GT_PEER_WHY_##symbol},
+#include "runtimes.def"
+};
+
+/* Shared objects that are opened by name. why NULL: it was built. */
+static const struct gt_plugin_absent tracer_plugins[] = {
+#define GT_TRACER_PLUGIN(symbol, summary) {#symbol, summary, GT_TRACER_PLUGIN_WHY_##symbol},
 #include "runtimes.def"
 };
 
@@ -325,12 +333,26 @@ const struct gt_plugin_head *gt_plugin_builtin(uint32_t magic, size_t i)
     return NULL;
 }
 
+/* The i-th of a kind that is built, or that is not. */
+static const struct gt_plugin_absent *listed(uint32_t magic, size_t i, bool built)
+{
+    bool tracers = magic == GT_MAGIC_TRACER;
+    const struct gt_plugin_absent *all = tracers ? tracer_plugins : peers;
+    size_t n = tracers ? COUNT(tracer_plugins) : magic == GT_MAGIC_RUNTIME ? COUNT(peers) : 0;
+    for (size_t at = 0; at < n; at++)
+        if (!all[at].why == built && i-- == 0)
+            return &all[at];
+    return NULL;
+}
+
 const struct gt_plugin_absent *gt_plugin_absent(uint32_t magic, size_t i)
 {
-    for (size_t at = 0; magic == GT_MAGIC_RUNTIME && at < COUNT(peers); at++)
-        if (peers[at].why && i-- == 0)
-            return &peers[at];
-    return NULL;
+    return listed(magic, i, false);
+}
+
+const struct gt_plugin_absent *gt_plugin_on_demand(uint32_t magic, size_t i)
+{
+    return magic == GT_MAGIC_TRACER ? listed(magic, i, true) : NULL;
 }
 
 const struct gt_plugin_absent *gt_plugin_absent_find(uint32_t magic, const char *name)
@@ -351,6 +373,9 @@ static void say_unknown(const struct kind *kind, const char *name, char *err, si
         if (kind->builtin[i])
             at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "",
                                    kind->builtin[i]->name);
+    const struct gt_plugin_absent *a = NULL;
+    for (size_t i = 0; (a = gt_plugin_on_demand(kind->magic, i)) && at < sizeof known; i++)
+        at += (size_t)snprintf(known + at, sizeof known - at, ", %s", a->name);
     const char *path = kind->symbol ? "the path of a shared object, with a '/' in it" : "";
     say(err, size, "%s '%s' is unknown: use %s%s%s", kind->name, name, known,
         kind->n_builtin && kind->symbol ? " or " : "", path);
@@ -415,6 +440,34 @@ static const struct gt_plugin_head *open_plugin(const struct kind *kind, const c
     return check_table(head, kind, path, err, size) == 0 ? head : NULL;
 }
 
+static bool is_on_demand(uint32_t magic, const char *name)
+{
+    const struct gt_plugin_absent *a = NULL;
+    for (size_t i = 0; (a = gt_plugin_on_demand(magic, i)) != NULL; i++)
+        if (strcmp(a->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* NAME.so from where it is built or installed, seen from this program. */
+static const struct gt_plugin_head *open_beside(const struct kind *kind, const char *name,
+                                                char *err, size_t size)
+{
+    static const char *const places[] = {"plugins", "../plugins", "../lib/gauntlet/plugins",
+                                         "../../../lib/gauntlet/plugins"};
+    char self[3072] = "", path[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    char *slash = n > 0 ? strrchr(self, '/') : NULL;
+    for (size_t i = 0; slash && i < COUNT(places); i++) {
+        snprintf(path, sizeof path, "%.*s/%s/%s.so", (int)(slash - self), self, places[i], name);
+        if (access(path, R_OK) == 0)
+            return open_plugin(kind, path, err, size);
+    }
+    say(err, size, "%s '%s': no plugins/%s.so beside this program: build it, or pass its path",
+        kind->name, name, name);
+    return NULL;
+}
+
 const struct gt_plugin_head *gt_plugin_find(uint32_t magic, const char *name, char *err,
                                             size_t err_size)
 {
@@ -426,6 +479,8 @@ const struct gt_plugin_head *gt_plugin_find(uint32_t magic, const char *name, ch
     if (kind->symbol && strchr(name, '/'))
         return open_plugin(kind, name, err, err_size);
     const struct gt_plugin_head *head = find_builtin(kind, name);
+    if (!head && is_on_demand(magic, name))
+        return open_beside(kind, name, err, err_size);
     const struct gt_plugin_absent *absent = head ? NULL : gt_plugin_absent_find(magic, name);
     if (absent)
         say(err, err_size, "%s '%s' is %s: scripts/setup installs it, then build again",

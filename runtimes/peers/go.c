@@ -168,7 +168,7 @@ static int choose_cpus(const struct gt_cell_spec *s, cpu_set_t *set, bool *bound
  * is asked for in go.mod, which must not bring that release's timers with it. */
 static char **make_environment(char procs[32])
 {
-    static char timers[] = "GODEBUG=asynctimerchan=0";
+    static const char timers[] = "GODEBUG=asynctimerchan=0";
     static const char *const drop[] = {"GOMAXPROCS=", "GODEBUG=", "GOGC=", "GOMEMLIMIT=", "GOTRACEBACK="};
     size_t n = 0, kept = 0;
     while (environ[n])
@@ -183,7 +183,7 @@ static char **make_environment(char procs[32])
     }
     if (all) {
         all[kept++] = procs;
-        all[kept] = timers;
+        all[kept] = (char *)(uintptr_t)timers;
     }
     return all;
 }

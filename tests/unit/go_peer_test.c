@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GT_TEST: lean timeout=120 */
+/* GT_TEST: lean timeout=120 presets=release,asan */
 /* The peer `go`: every workload with its tracer off and on; what it says of itself is judged, and what becomes of it
  * when it is killed, is late, lies or is not there. */
 #include <dirent.h>
@@ -95,6 +95,46 @@ static void refuses(const char *workload, uint32_t param)
     int rc = peer->run_cell(&s, &r);
     ok(rc == -ENOTSUP && !r.result.ok && r.result.why[0], "%s:%u is not the peer's: %s", workload, param,
        r.result.why);
+}
+
+/* ---- its traces ------------------------------------------------------------------------------ */
+static uint64_t events_of(const char *json)
+{
+    unsigned long long n = 0;
+    char line[512];
+    FILE *f = fopen(json, "r");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, " \"events\": %llu", &n) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return n;
+}
+
+/* Our checker judges Go: what the peer wrote is consistent, and has as many events as it says. */
+static void is_checked(const char *workload)
+{
+    const char *build = getenv("GT_BUILD_DIR");
+    char dir[] = "/tmp/gt-go-peer.XXXXXX", trace[64], json[64], command[512];
+    struct gt_cell_spec s = cell(workload, 3000, true);
+    struct gt_cell_result r;
+    if (!build || !trace_counted) {
+        skip(2, "%s", build ? "Go before 1.22 writes another format" : "GT_BUILD_DIR does not name a build");
+        return;
+    }
+    if (!mkdtemp(dir))
+        bail_out("no temporary directory");
+    snprintf(trace, sizeof trace, "%s/go trace", dir); /* a space too */
+    snprintf(json, sizeof json, "%s/json", dir);
+    setenv("GAUNTLET_GO_TRACE", trace, 1);
+    int rc = peer->run_cell(&s, &r);
+    unsetenv("GAUNTLET_GO_TRACE");
+    snprintf(command, sizeof command, "'%s/gauntlet' check --json '%s' >'%s'", build, trace, json);
+    ok(rc == 0 && system(command) == 0, "%s: gauntlet check finds Go's trace consistent", workload);
+    is_int(events_of(json), r.events, "%s: and its events as many", workload);
+    unlink(trace);
+    unlink(json);
+    rmdir(dir);
 }
 
 /* ---- lies ------------------------------------------------------------------------------------ */
@@ -264,6 +304,8 @@ int main(void)
     refuses("callback", 0);
     refuses("pingpong", 2);
     refuses("nosuch", 0);
+    is_checked("syscall-storm");
+    is_checked("gc-trees");
     finds_lies();
     survives_a_kill();
     gives_up();

@@ -87,11 +87,12 @@ static bool settle(const struct job *j, uint64_t before)
 static void run_workload(struct job *j)
 {
     const struct gt_workload_cell *c = j->cell;
+    uint32_t most = c->ops->gs_max;
     struct gt_workload_params p = {
         .ops = c->ops,
         .rt = j->rt,
         .n = c->n ? c->n : c->workload->quick_n,
-        .gs = c->gs,
+        .gs = most && (c->gs == 0 || c->gs > most) ? most : c->gs,
         .procs = c->config.procs,
         .seed = c->seed,
         .param = c->param,

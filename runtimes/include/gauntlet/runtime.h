@@ -262,6 +262,9 @@ struct gt_runtime_ops {
     /* With GT_RT_PLUGINS: the names of the only ones that it takes, the null tracer aside; NULL:
      * any. create() refuses others: -ENOTSUP. */
     const char *scheduler, *tracer;
+    /* Gs alive at once that it bears; a workload that leaves the number open keeps below.
+     * 0: as many as there is memory for. */
+    uint32_t gs_max;
 };
 
 /* Our runtime. */

@@ -457,4 +457,5 @@ const struct gt_runtime_ops gt_peer_pthread = {
     .procs = op_procs,
     .callback = op_callback,
     .expect_callbacks = op_expect_callbacks,
+    .gs_max = 10000, /* each has two mappings, of 65,530 that a process may have */
 };
