@@ -140,6 +140,7 @@ static int measure(struct gt_bench_job *j)
 {
     struct gt_folder folder = {.lock = -1};
     j->environment = gt_environment();
+    (void)gt_environment_date(j->date);
     int status = open_folder(j, &folder);
     if (status != GT_EXIT_OK)
         return status;

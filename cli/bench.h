@@ -29,6 +29,7 @@ struct gt_bench_job {
     bool filtered, filter_inverted;
     bool list_only, random_order;
     double min_time_s; /* of a repetition */
+    char date[32];  /* of the beginning: a run is known by it */
     double seconds;
     double foreign; /* share of the machine's CPU time that went to others; < 0: unknown */
     json_t *environment;

@@ -5,7 +5,6 @@
 
 #include "bench.h"
 #include "cli.h"
-#include "results/environment.h"
 
 static json_t *number(double v)
 {
@@ -15,10 +14,9 @@ static json_t *number(double v)
 /* Google Benchmark's context, and ours in it. */
 static json_t *context(const struct gt_bench_job *j)
 {
-    char date[32];
     const json_t *env = j->environment;
     json_t *c = json_pack("{s:s, s:O?, s:s, s:O?, s:s, s:s, s:s, s:b, s:I, s:i, s:i, s:f, s:b}",
-                          "date", gt_environment_date(date), "host_name", json_object_get(env, "host"),
+                          "date", j->date, "host_name", json_object_get(env, "host"),
                           "executable", GT_PROGRAM, "num_cpus", json_object_get(env, "num_cpus"),
                           "version", GT_VERSION, "preset", GT_PRESET, "google_benchmark",
                           gt_gb_version(), "oracle", GT_ORACLE, "seed", (json_int_t)j->o.seed,
@@ -58,7 +56,6 @@ static json_t *describe(const struct gt_bench_job *j, const struct gt_bench_part
 
 json_t *gt_bench_record(const struct gt_bench_job *j, const struct gt_bench_part *only)
 {
-    char date[32];
     json_t *entries = json_array();
     enum gt_verdict v = only ? only->verdict : GT_VERDICT_OK;
     const char *why = only ? only->why : "";
@@ -84,7 +81,7 @@ json_t *gt_bench_record(const struct gt_bench_job *j, const struct gt_bench_part
     }
     json_t *r = json_pack("{s:i, s:o, s:O, s:s, s:f, s:s, s:o, s:o, s:o}", "schema", 1, "cell",
                           describe(j, only), "command", j->command, "date",
-                          gt_environment_date(date), "seconds", only ? only->seconds : j->seconds,
+                          j->date, "seconds", only ? only->seconds : j->seconds,
                           "verdict", gt_verdict_name(v), "why",
                           *why ? json_string(why) : json_null(), "context", context(j),
                           "benchmarks", entries);
@@ -94,7 +91,6 @@ json_t *gt_bench_record(const struct gt_bench_job *j, const struct gt_bench_part
 /* ---- --out ------------------------------------------------------------------------------- */
 static json_t *head(const struct gt_bench_job *j)
 {
-    char date[32];
     json_t *cells = json_array();
     for (uint32_t i = 0; i < j->n_parts; i++) {
         const struct gt_bench_row *row = &j->parts[i].group.row;
@@ -104,7 +100,7 @@ static json_t *head(const struct gt_bench_job *j)
                                                             gt_bind_name(j->parts[i].group.bind))));
     }
     return json_pack("{s:i, s:s, s:s, s:I, s:O, s:o, s:O}", "schema", 1, "kind", "bench", "date",
-                     gt_environment_date(date), "seed", (json_int_t)j->o.seed, "arguments",
+                     j->date, "seed", (json_int_t)j->o.seed, "arguments",
                      j->command, "cells", cells, "environment", j->environment);
 }
 
