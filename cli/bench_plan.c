@@ -127,6 +127,7 @@ static void choose_schedulers(struct gt_bench_job *j)
 {
     struct gt_bench_choice *c = &j->choice;
     const struct gt_plugin_head *h;
+    c->n_traced = j->o.n_schedulers ? 0 : 1;
     for (uint32_t i = 0; i < j->o.n_schedulers && i < GT_BENCH_LIST; i++)
         c->schedulers[c->n_schedulers++] = j->o.schedulers[i];
     for (size_t i = 0; j->o.n_schedulers == 0 && c->n_schedulers < GT_BENCH_LIST &&

@@ -2,7 +2,7 @@
 /*
  * The tables, at most 100 columns wide, from the entries:
  *   rows by scheduler   19 row | 8 floor | 4 n CAS | 8 bound | 7 target | 6 stretch | 4 x 12
- *   beside peers        19 row | 5 x 12 | what leads
+ *   beside peers        19 row | 6 x 11 | the best peer's ratio, below it its name
  *   rows by tracer      as by scheduler
  *   pairs               19 row | 9 tracer | 13 where | off, added, interval, %, events, ns/event
  */
@@ -16,7 +16,7 @@
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
 
-enum { BLOCK = 4, PEERS_BLOCK = 5, COLUMNS_MAX = 32 };
+enum { BLOCK = 4, PEERS_BLOCK = 6, COLUMNS_MAX = 32 };
 
 struct pen {
     FILE *f;
@@ -355,14 +355,13 @@ static bool ours(const char *runtime)
     return strncmp(runtime, "gmp", 3) == 0;
 }
 
-/* "2.1x go": the best of the peers, and how far behind or ahead (below 1) it is. */
-static void print_lead(const struct pen *p, const struct gt_bench_part *part)
+/* The best of the peers, and how many times our figure it is; NULL: there is none. */
+static const char *best_peer(const struct pen *p, const struct gt_bench_part *part, double *ratio)
 {
     const struct gt_bench_choice *c = &p->j->choice;
     const json_t *us = of_gmp(p, part);
     double best = NAN;
     const char *who = NULL;
-    char text[16];
     for (uint32_t i = 0; i < c->n_runtimes; i++) {
         const char *name = c->runtimes[i]->head.name;
         const json_t *e = ours(name) ? NULL : of_runtime(p, part, name);
@@ -372,9 +371,15 @@ static void print_lead(const struct pen *p, const struct gt_bench_part *part)
             who = name;
         }
     }
-    if (us && counts(us) && who)
-        fprintf(p->f, " %7sx %.11s",
-                number(text, sizeof text, best / gt_bench_number(us, "median")), who);
+    *ratio = us && counts(us) ? best / gt_bench_number(us, "median") : NAN;
+    return isfinite(*ratio) ? who : NULL;
+}
+
+/* Of a column, so that a blank stands before its name. */
+static int width_of(const struct pen *p, uint32_t i)
+{
+    int n = (int)strlen(p->j->choice.runtimes[i]->head.name) + 1;
+    return n < 11 ? 11 : n > 13 ? 13 : n;
 }
 
 static void print_beside(const struct pen *p, const struct gt_bench_part *part, uint32_t from,
@@ -382,26 +387,28 @@ static void print_beside(const struct pen *p, const struct gt_bench_part *part, 
 {
     const struct gt_bench_choice *c = &p->j->choice;
     char name[40], text[32];
+    double ratio;
+    const char *who = last ? best_peer(p, part, &ratio) : NULL;
     fprintf(p->f, "%-18.18s%c", title_of(part, name, sizeof name), is_incomplete(part) ? '~' : ' ');
     for (uint32_t i = from; i < to; i++) {
         const json_t *e = of_runtime(p, part, c->runtimes[i]->head.name);
         if (e && counts(e))
             number(text, sizeof text, gt_bench_number(e, "median"));
         else
-            snprintf(text, sizeof text, "%.11s", instead(e));
-        fprintf(p->f, "%12s", text);
+            snprintf(text, sizeof text, "%.10s", instead(e));
+        fprintf(p->f, "%*s", width_of(p, i), text);
     }
-    if (last)
-        print_lead(p, part);
+    if (who)
+        fprintf(p->f, "  %sx", number(text, sizeof text, ratio));
     fprintf(p->f, "\n%19s", "");
     for (uint32_t i = from; i < to; i++) {
         const json_t *e = of_runtime(p, part, c->runtimes[i]->head.name);
         bool good = e && counts(e);
-        fprintf(p->f, "%12s",
+        fprintf(p->f, "%*s", width_of(p, i),
                 interval(text, sizeof text, good ? gt_bench_number(e, "low") : NAN,
                          good ? gt_bench_number(e, "high") : NAN));
     }
-    fputc('\n', p->f);
+    fprintf(p->f, "%s%.12s\n", who ? "  " : "", who ? who : "");
 }
 
 static void print_peers(struct pen *p)
@@ -417,8 +424,8 @@ static void print_peers(struct pen *p)
             if (!head) {
                 fprintf(p->f, "%s%-19s", p->gap ? "\n" : "", "beside peers");
                 for (uint32_t k = from; k < to; k++)
-                    fprintf(p->f, "%12.11s", c->runtimes[k]->head.name);
-                fprintf(p->f, "%s\n", to == c->n_runtimes ? "  best peer/gmp" : "");
+                    fprintf(p->f, "%*.12s", width_of(p, k), c->runtimes[k]->head.name);
+                fprintf(p->f, "%s\n", to == c->n_runtimes ? "  best/gmp" : "");
             }
             head = p->gap = true;
             print_beside(p, part, from, to, to == c->n_runtimes);
@@ -540,7 +547,7 @@ static void print_legend(const struct pen *p)
             "~ incomplete\n+N: over the floor  Nx: times the floor  floors are measured in between,"
             " by hand\nvoid: its check failed, or not bound as asked  n/a: not on this runtime  unsure: too few\n");
     if (j->choice.n_runtimes > 1)
-        fprintf(p->f, "gmp beside peers: its scheduler %s; best peer/gmp: above 1 gmp is ahead\n",
+        fprintf(p->f, "gmp beside peers: its scheduler %s; best/gmp: the best peer, above 1x gmp is ahead\n",
                 j->choice.schedulers[0]->head.name);
     fprintf(p->f, "%u repetitions in random order, %.3g ms each, %u parked Gs, seed %" PRIu64 ", %.0f s",
             j->env.repetitions, j->min_time_s * 1e3, j->env.parked, j->o.seed, j->seconds);

@@ -141,6 +141,11 @@ static void add_peer(struct maker *m, const struct gt_runtime_ops *ops)
         add(m, &c);
 }
 
+static uint32_t schedulers_for(const struct gt_bench_choice *ch, const struct gt_tracer_ops *t)
+{
+    return ch->n_traced && !is_null(t) ? ch->n_traced : ch->n_schedulers;
+}
+
 static void add_workload(struct maker *m)
 {
     const struct gt_bench_choice *ch = m->choice;
@@ -150,7 +155,7 @@ static void add_workload(struct maker *m)
             continue;
         }
         for (uint32_t t = 0; t < ch->n_tracers; t++)
-            for (uint32_t s = 0; s < ch->n_schedulers; s++)
+            for (uint32_t s = 0; s < schedulers_for(ch, ch->tracers[t]); s++)
                 add_with(m, ch->runtimes[r], ch->schedulers[s], ch->tracers[t]);
     }
 }

@@ -18,6 +18,7 @@ struct gt_bench_choice {
     const struct gt_tracer_ops *tracers[GT_BENCH_LIST];     /* of workloads; none: tracing off */
     const struct gt_tracer_ops *row_tracers[GT_BENCH_LIST]; /* of rows by tracer */
     uint32_t n_runtimes, n_schedulers, n_tracers, n_row_tracers;
+    uint32_t n_traced; /* schedulers on which tracers are measured, the first ones; 0: all */
 };
 
 struct gt_bench_group {
