@@ -453,7 +453,9 @@ static void print_pair(const struct pen *p, const struct gt_bench_part *part, co
     interval(span, sizeof span, gt_bench_number(e, pair ? "pair.ns.low" : "figure.low"),
              gt_bench_number(e, pair ? "pair.ns.high" : "figure.high"));
     double share = gt_bench_number(e, "pair.percent.median");
-    snprintf(percent, sizeof percent, isfinite(share) ? "%+.0f%%" : "", share);
+    percent[0] = '\0';
+    if (isfinite(share))
+        snprintf(percent, sizeof percent, "%+.0f%%", share);
     fprintf(p->f, "%8s %s%s", off, more[0] == '-' ? "" : "+", more);
     fprintf(p->f, "%*s", (int)(9 - strlen(more) - (more[0] != '-')), "");
     print_mark(p, e);
