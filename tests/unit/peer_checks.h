@@ -215,9 +215,10 @@ static void tell_id(void *arg)
 static void leave_early(void *arg)
 {
     struct hand *h = arg;
+    struct scene *s = h->s; /* h is gone once it is done */
     hand_done(h);
-    h->s->ops->exit();
-    note(h->s, "exit() returned", __LINE__);
+    s->ops->exit();
+    note(s, "exit() returned", __LINE__);
 }
 
 static void check_goroutines(void *arg)
