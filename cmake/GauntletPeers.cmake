@@ -13,6 +13,8 @@
 # GT_PEER_KINDS_<symbol> the kinds that get it (default: lean oracle), GT_PEER_WHY_<symbol> says why elsewhere not. An
 # empty GT_PEER_TARGET_<symbol>: nowhere in this build.
 #
+# GT_WITHOUT_PEERS, a list of symbols, leaves some out that could be built.
+#
 # Sets peer_sources, peer_libraries, peer_targets (symbols of the third kind); writes generated/gt_peers.h, from which
 # runtimes/core/plugin.c makes its list.
 
@@ -70,6 +72,7 @@ function(gt_peer_look symbol)
   set(found_libraries "${found}" PARENT_SCOPE)
 endfunction()
 
+set(GT_WITHOUT_PEERS "" CACHE STRING "peers to leave out, by their symbols in runtimes.def")
 set(peer_sources "")
 set(peer_libraries "")
 set(peer_targets "")
@@ -103,13 +106,18 @@ foreach(symbol IN LISTS peers)
   list(GET first 0 first)
   gt_peer_words(${first})
   gt_peer_look(${symbol})
-  if(missing)
+  if(symbol IN_LIST GT_WITHOUT_PEERS)
+    set(missing "${symbol}")
+    set(why "GT_WITHOUT_PEERS names it")
+  elseif(missing)
     list(GET missing 0 why)
     set(why "${why} is not found")
     if(package)
       string(REPLACE ";" ", " package "${package}")
       set(why "${package} is missing")
     endif()
+  endif()
+  if(missing)
     message(STATUS "Peer ${symbol}: not built: ${why}")
     string(APPEND peer_header
       "#define GT_PEER_HEAD_${symbol} NULL\n#define GT_PEER_WHY_${symbol} \"not built: ${why}\"\n")
