@@ -100,8 +100,9 @@ static bool tracer_item(size_t i, struct item *it)
         before++;
     if (!a)
         a = gt_plugin_absent(GT_MAGIC_TRACER, i - before);
-    if (a) /* its capabilities are in its object */
-        *it = (struct item){.name = a->name, .summary = a->summary, .may_lack = true, .lacks = a->why,
+    if (a) /* what it can do stands in its object, which is not opened for a list */
+        *it = (struct item){.name = a->name, .summary = a->summary, .flags = tracer_flags,
+                            .flags_key = "capabilities", .may_lack = true, .lacks = a->why,
                             .note = a->why ? NULL : "opened when asked for"};
     return a != NULL;
 }
@@ -212,7 +213,7 @@ static void print_kind(const struct kind *k, bool heading)
         if (heading && i == 0)
             printf("%s:\n", k->plural);
         printf("%s%-*s %s", heading ? "  " : "", width, it.name, it.summary);
-        if (it.flags && strcmp(it.flags_key, "capabilities") == 0)
+        if (it.flags && !it.note && !it.lacks && strcmp(it.flags_key, "capabilities") == 0)
             print_flags(&it);
         if (it.lacks || it.note)
             printf(" (%s)", it.lacks ? it.lacks : it.note);

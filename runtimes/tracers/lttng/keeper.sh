@@ -14,7 +14,6 @@ home=''
 daemon=''
 traces=0
 session=gauntlet
-shm_before=''
 say() { printf '%s\n' "$*"; }
 fail() { # WHY [FILE whose last line says more]
   local more=''
@@ -28,13 +27,12 @@ as=()
 if [ "$(id -u)" = 0 ]; then as=(unshare --user --map-user=1000 --map-group=1000 --); fi
 lttng() { LTTNG_HOME=$home timeout 30 "${as[@]}" lttng "$@" >"$home/said" 2>&1 </dev/null; }
 
-shm_files() { (cd /dev/shm 2>/dev/null && ls -d lttng-ust-wait-* 2>/dev/null) || true; }
-# LTTng leaves these where daemons wake programs that wait for one. Those that came while we were there go, unless mapped.
+# LTTng leaves these behind, where daemons wake programs that wait for one. Ours go unless somebody has them mapped: who needs
+# one later makes it anew.
 remove_shm() {
   local file
-  for file in $(shm_files); do
-    case " $shm_before " in *" $file "*) continue ;; esac
-    if ! grep -qs "/dev/shm/$file\$" /proc/[0-9]*/maps; then rm -f "/dev/shm/$file"; fi
+  for file in /dev/shm/lttng-ust-wait-*; do
+    if [ -O "$file" ] && ! grep -qs "$file\$" /proc/[0-9]*/maps; then rm -f "$file"; fi
   done
 }
 
@@ -72,7 +70,6 @@ start_daemon() {
     fail 'root needs a user namespace for a daemon of its own, and the kernel refuses one: run as another user'
     return 1
   fi
-  shm_before=$(shm_files | tr '\n' ' ')
   home=$(mktemp -d "${TMPDIR:-/tmp}/gauntlet-lttng.XXXXXX") || { fail 'no temporary directory'; return 1; }
   LTTNG_HOME=$home "${as[@]}" setpriv --pdeathsig TERM lttng-sessiond --no-kernel \
     >"$home/log" 2>&1 </dev/null &
