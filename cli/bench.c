@@ -1,428 +1,193 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench: the core's micro-benchmarks, a child process per row, one table. */
+/* bench: figures beside their floors and peers, a child process for each part, one table. */
+#include "bench.h"
+
 #include <errno.h>
-#include <signal.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include "benchmark/core_bench.h"
+#include "bench_usage.h"
 #include "cli.h"
-#include "common/cell.h"
 #include "common/child.h"
-#include "common/registry.h"
-#include "figures.h"
-#include "gauntlet/atomic.h"
+#include "results/environment.h"
 
-#define S 1000000000ll
-#define MS 1000000ll
-#define DEFAULT_NS (30 * S)
-#define SAMPLE_TIMEOUT (GT_TSAN || GT_ASAN ? 600 * S : 120 * S)
-#define STOP_TIMEOUT (5 * S)
-#define SAMPLE_MIN (1 * MS)
-#define SAMPLE_MAX (50 * MS)
-enum { ROWS_MAX = 64, REPETITIONS = 25, PARKED = 100000, MILLION = 1000000 };
-
-struct bench {
-    struct gt_options o;
-    struct gt_bench_env env;
-    const struct gt_scheduler_ops *schedulers[GT_BENCH_COLUMNS_MAX];
-    const struct gt_tracer_ops *tracers[GT_BENCH_COLUMNS_MAX];
-    struct gt_bench_row plain[ROWS_MAX]; /* rows made for workloads that have none */
-    struct gt_figures rows[ROWS_MAX];
-    uint32_t n_rows, n_plain;
-    char err[160]; /* child: why the row could not begin */
-};
-
-/* ---- which rows -------------------------------------------------------- */
-static void add_row(struct bench *b, const struct gt_bench_row *row)
+/* ---- before ------------------------------------------------------------------------------ */
+static json_t *command_of(const char *verb, int argc, char **argv)
 {
-    for (uint32_t i = 0; i < b->n_rows; i++)
-        if (b->rows[i].row == row)
-            return;
-    if (b->n_rows < ROWS_MAX)
-        b->rows[b->n_rows++].row = row;
+    json_t *c = json_pack("[s, s]", GT_PROGRAM, verb);
+    for (int i = 0; i < argc; i++)
+        json_array_append_new(c, json_string(argv[i]) ?: json_string("?"));
+    return c;
 }
 
-/* The row of that name, or all rows of the workload of that name, or a plain one. */
-static int add_named(struct bench *b, const char *name, char *err, size_t size)
+static int refuse_folder(const char *path, int rc)
 {
-    const struct gt_bench_row *row;
-    uint32_t before = b->n_rows;
-    for (size_t i = 0; (row = gt_bench_row_at(i)) != NULL; i++)
-        if (strcmp(row->name, name) == 0) {
-            add_row(b, row);
-            return 0;
-        }
-    for (size_t i = 0; (row = gt_bench_row_at(i)) != NULL; i++)
-        if (row->workload && strcmp(row->workload, name) == 0)
-            add_row(b, row);
-    if (b->n_rows > before)
-        return 0;
-    const struct gt_workload_ops *w = gt_workload_find(name, err, size);
-    if (!w || b->n_plain == ROWS_MAX)
-        return -EINVAL;
-    b->plain[b->n_plain] = gt_bench_plain_row(w);
-    add_row(b, &b->plain[b->n_plain++]);
-    return 0;
+    if (rc == -EEXIST)
+        gt_say("bench", "--out=%s holds a run already: name another folder", path);
+    else if (rc == -EBUSY)
+        gt_say("bench", "--out=%s: another run is at work there", path);
+    else
+        gt_say("bench", "--out=%s cannot be written: %s", path, strerror(-rc));
+    return rc == -EEXIST ? GT_EXIT_USAGE : GT_EXIT_BROKEN;
 }
 
-static void say_rows(char *err, size_t size)
+static int open_folder(const struct gt_bench_job *j, struct gt_folder *f)
 {
-    size_t at = strlen(err);
-    int n = snprintf(err + at, size - at, "; or a row:");
-    for (size_t i = 0; gt_bench_row_at(i) && n > 0 && at + (size_t)n < size; i++) {
-        at += (size_t)n;
-        n = snprintf(err + at, size - at, "%s %s", i ? "," : "", gt_bench_row_at(i)->name);
-    }
+    int rc = j->o.out ? gt_folder_open(f, j->o.out, false) : 0;
+    if (rc == 0 && j->o.out)
+        rc = gt_bench_begin_folder(j, f);
+    return rc == 0 ? GT_EXIT_OK : refuse_folder(j->o.out, rc);
 }
 
-static int choose_rows(struct bench *b, char *err, size_t size)
+static int prepare(struct gt_bench_job *j, const struct gt_verb *v, int argc, char **argv)
 {
-    for (int i = 0; i < b->o.n_args; i++)
-        if (add_named(b, b->o.args[i], err, size) != 0) {
-            say_rows(err, size);
-            return -EINVAL;
-        }
-    for (size_t i = 0; b->o.n_args == 0 && gt_bench_row_at(i); i++)
-        add_row(b, gt_bench_row_at(i));
-    return 0;
-}
-
-/* ---- settings ---------------------------------------------------------- */
-static void choose_schedulers(struct bench *b)
-{
-    uint32_t n = b->o.n_schedulers;
-    for (uint32_t i = 0; i < n; i++)
-        b->schedulers[i] = b->o.schedulers[i];
-    while (b->o.n_schedulers == 0 && n < GT_BENCH_COLUMNS_MAX &&
-           gt_plugin_builtin(GT_MAGIC_SCHEDULER, n)) {
-        b->schedulers[n] = (const void *)gt_plugin_builtin(GT_MAGIC_SCHEDULER, n);
-        n++;
-    }
-    b->env.schedulers = b->schedulers;
-    b->env.n_schedulers = n;
-}
-
-static void choose_tracers(struct bench *b)
-{
-    uint32_t n = b->o.n_tracers < GT_BENCH_COLUMNS_MAX ? b->o.n_tracers : GT_BENCH_COLUMNS_MAX;
-    for (uint32_t i = 0; i < n; i++)
-        b->tracers[i] = b->o.tracers[i];
-    while (b->o.n_tracers == 0 && n < GT_BENCH_COLUMNS_MAX &&
-           gt_plugin_builtin(GT_MAGIC_TRACER, n)) {
-        b->tracers[n] = (const void *)gt_plugin_builtin(GT_MAGIC_TRACER, n);
-        n++;
-    }
-    b->env.tracers = b->tracers;
-    b->env.n_tracers = n;
-    b->env.tracer = b->tracers[0];
-}
-
-/* Samples so long that all of them take about the time given. */
-static int64_t sample_time(const struct bench *b, int64_t all)
-{
-    int64_t samples = 0;
-    for (uint32_t i = 0; i < b->n_rows; i++)
-        if (!b->rows[i].row->fixed_n)
-            samples +=
-                (b->env.repetitions + 4) * (gt_bench_columns(&b->env, b->rows[i].row) + 2);
-    int64_t each = samples ? all / samples : SAMPLE_MAX;
-    return each < SAMPLE_MIN ? SAMPLE_MIN : each > SAMPLE_MAX ? SAMPLE_MAX : each;
-}
-
-static void fill_env(struct bench *b)
-{
-    choose_schedulers(b);
-    b->env.ops = b->o.runtime;
-    choose_tracers(b);
-    b->env.bind = b->o.bind;
-    b->env.bind_free = !b->o.bind_given;
-    b->env.seed = b->o.seed;
-    b->env.repetitions = b->o.repetitions ? b->o.repetitions : REPETITIONS;
-    b->env.parked = b->o.gs ? b->o.gs : b->o.million ? MILLION : PARKED;
-    b->env.stop = &gt_stop_asked;
-    b->env.sample_ns = sample_time(b, b->o.duration_ns ? b->o.duration_ns : DEFAULT_NS);
-    if (b->o.n_procs)
-        for (uint32_t i = 0; i < b->n_plain; i++)
-            b->plain[i].procs = b->o.procs[0];
-}
-
-static bool has_scheduler_rows(const struct bench *b)
-{
-    for (uint32_t i = 0; i < b->n_rows; i++)
-        if (!b->rows[i].row->by_tracer)
-            return true;
-    return false;
-}
-
-static int prepare(struct bench *b, const struct gt_verb *v, int argc, char **argv)
-{
-    char err[2048];
-    if (gt_options_parse(&b->o, v->name, v->options, argc, argv, err, sizeof err) != 0 ||
-        choose_rows(b, err, sizeof err) != 0) {
+    char err[2048] = "";
+    j->command = command_of(v->name, argc, argv);
+    int rc = gt_options_parse(&j->o, v->name, v->options, argc, argv, err, sizeof err);
+    if (rc == 0)
+        rc = gt_bench_flags(j, err, sizeof err);
+    if (rc == 0)
+        rc = gt_bench_plan(j, err, sizeof err);
+    if (rc != 0) {
         gt_say(v->name, "%s", err);
-        return GT_EXIT_USAGE;
+        return gt_options_status(rc);
     }
-    if (b->o.n_procs > 1) {
-        gt_say(v->name, "one number of Ps at a time");
-        return GT_EXIT_USAGE;
+    if (j->n_parts == 0) {
+        gt_say(v->name, j->filtered ? "no cell has a name that the filter matches"
+                                    : "these rows exist on the runtime gmp only: nothing to measure");
+        return GT_EXIT_BROKEN;
     }
-    if (b->o.n_tracers > 1 && has_scheduler_rows(b)) {
-        gt_say(v->name, "several tracers are for the rows about tracing (event, on-yield, ..): name "
-                        "those, or one tracer");
-        return GT_EXIT_USAGE;
-    }
-    if (b->o.n_procs && b->n_plain == 0) {
-        gt_say(v->name,
-               "--procs=%d: these rows say themselves how many Ps they have; it is for "
-               "workloads without rows, such as mutex",
-               b->o.procs[0]);
-        return GT_EXIT_USAGE;
-    }
-    fill_env(b);
     return GT_EXIT_OK;
 }
 
-/* ---- one row ----------------------------------------------------------- */
-enum { RECORD_SAMPLE, RECORD_REFUSED };
-struct record {
-    uint32_t kind;
-    int32_t rc;
-    union {
-        struct gt_bench_sample sample;
-        char why[160];
-    };
-};
-
-struct row_job {
-    struct bench *b;
-    const struct gt_bench_row *row;
-    int fd;
-};
-
-static bool send_sample(void *arg, const struct gt_bench_sample *s)
+static int list_cells(const struct gt_bench_job *j)
 {
-    const struct row_job *job = arg;
-    struct record r = {.kind = RECORD_SAMPLE};
-    r.sample = *s;
-    return gt_child_send(job->fd, &r, sizeof r);
+    for (uint32_t i = 0; i < j->n_parts; i++)
+        for (uint32_t k = 0; k < j->parts[i].group.n_cells; k++)
+            if (j->parts[i].group.cells[k]->role != GT_BENCH_CAS)
+                puts(j->parts[i].group.cells[k]->name);
+    return gt_stdout_ok("bench") ? GT_EXIT_OK : GT_EXIT_BROKEN;
 }
 
-static void row_main(int fd, void *arg)
+/* ---- meanwhile ---------------------------------------------------------------------------- */
+static void say_once(const struct gt_bench_part *p, bool *said)
 {
-    struct row_job *job = arg;
-    struct record r = {.kind = RECORD_REFUSED};
-    job->fd = fd;
-    r.rc = gt_bench_run(job->row, &job->b->env, send_sample, job, r.why, sizeof r.why);
-    if (r.rc != 0)
-        (void)gt_child_send(fd, &r, sizeof r);
-}
-
-static void keep(struct gt_figures *f, const struct record *r)
-{
-    if (r->kind == RECORD_REFUSED) {
-        f->environment = gt_cell_is_environment(r->rc);
-        f->incomplete = true;
-        memcpy(f->why, r->why, sizeof f->why);
-        return;
+    size_t i;
+    json_t *e;
+    json_array_foreach(p->entries, i, e)
+    {
+        const char *why = gt_bench_text(e, "hardware");
+        if (*why && !*said)
+            gt_say("bench", "no hardware counters: %s", why);
+        *said |= *why != '\0';
     }
-    struct gt_series *s = r->sample.column == GT_BENCH_FLOOR ? &f->floor
-                          : r->sample.column == GT_BENCH_CAS ? &f->cas
-                                                             : &f->columns[r->sample.column];
-    (void)gt_series_add(s, &r->sample);
 }
 
-/* Reads until the child is done. When we are asked to stop, so is the child, and what it
- * has still to say is read. */
-static void collect(struct gt_figures *f, struct gt_child *child)
-{
-    struct record r;
-    int64_t deadline = gt_child_clock() + SAMPLE_TIMEOUT;
-    int rc;
-    while ((rc = gt_child_read(child, &r, sizeof r, deadline, &gt_stop_asked)) == 1) {
-        keep(f, &r);
-        deadline = gt_child_clock() + SAMPLE_TIMEOUT;
-    }
-    if (rc == -EINTR) {
-        f->incomplete = true;
-        kill(child->pid, SIGTERM);
-        deadline = gt_child_clock() + STOP_TIMEOUT;
-        while (gt_child_read(child, &r, sizeof r, deadline, NULL) == 1)
-            keep(f, &r);
-    }
-    struct gt_child_end end = gt_child_finish(child, rc == -ETIMEDOUT ? 0 : deadline);
-    if (end.how == GT_CHILD_EXITED && end.code == 0)
-        return;
-    f->crashed = f->incomplete = true;
-    gt_child_describe(end, f->why, sizeof f->why);
-}
-
-static void run_row(struct bench *b, struct gt_figures *f)
-{
-    struct row_job job = {.b = b, .row = f->row};
-    struct gt_child child;
-    int rc = gt_child_start(&child, row_main, &job);
-    if (rc == 0) {
-        collect(f, &child);
-        return;
-    }
-    f->crashed = f->incomplete = true;
-    snprintf(f->why, sizeof f->why, "no child process: %s", strerror(-rc));
-}
-
-/* ---- who else was on the machine --------------------------------------- */
-struct usage {
-    double busy, all; /* ticks of all CPUs; all == 0: unknown */
-    double ours;      /* seconds of our children that have ended */
-};
-
-static struct usage usage_now(void)
-{
-    struct usage u = {0};
-    double v[8] = {0}; /* user nice system idle iowait irq softirq steal */
-    struct rusage ru;
-    FILE *f = fopen("/proc/stat", "re");
-    if (f && fscanf(f, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &v[0], &v[1], &v[2], &v[3], &v[4],
-                    &v[5], &v[6], &v[7]) == 8) {
-        for (int i = 0; i < 8; i++)
-            u.all += v[i];
-        u.busy = u.all - v[3] - v[4];
-    }
-    if (f)
-        fclose(f);
-    if (getrusage(RUSAGE_CHILDREN, &ru) == 0)
-        u.ours = (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
-                 (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
-    return u;
-}
-
-static double foreign_share(const struct usage *before, const struct usage *after)
-{
-    double all = after->all - before->all;
-    double ours = (after->ours - before->ours) * (double)sysconf(_SC_CLK_TCK);
-    if (before->all <= 0 || all <= 0)
-        return -1;
-    double share = (after->busy - before->busy - ours) / all;
-    return share > 0 ? share : 0;
-}
-
-/* ---- all rows ---------------------------------------------------------- */
-static enum gt_exit status_of(const struct bench *b, const struct gt_figures *f)
-{
-    enum gt_exit status = f->crashed ? GT_EXIT_BROKEN : GT_EXIT_OK;
-    if (f->environment)
-        status = gt_exit_worse(status, GT_EXIT_VOID);
-    else if (f->why[0])
-        status = gt_exit_worse(status, GT_EXIT_BROKEN);
-    for (uint32_t i = 0; i < gt_bench_columns(&b->env, f->row); i++) {
-        if (f->columns[i].wrong)
-            status = gt_exit_worse(status, GT_EXIT_BAD);
-        else if (f->columns[i].rc == -ENOSPC) /* no more mappings to be had here */
-            status = gt_exit_worse(status, GT_EXIT_VOID);
-        else if (f->columns[i].rc != 0 && f->columns[i].rc != -ENOTSUP)
-            status = gt_exit_worse(status, GT_EXIT_BROKEN);
-    }
-    return status;
-}
-
-static uint32_t run_rows(struct bench *b, enum gt_exit *status)
+static enum gt_exit run_parts(struct gt_bench_job *j, struct gt_folder *f)
 {
     struct gt_progress progress;
-    uint32_t i = 0;
-    gt_progress_start(&progress, (int)b->n_rows);
-    for (; i < b->n_rows && !gt_stop_asked; i++) {
-        gt_progress_step(&progress, b->rows[i].row->name);
-        run_row(b, &b->rows[i]);
-        *status = gt_exit_worse(*status, status_of(b, &b->rows[i]));
-        if (b->rows[i].environment && !gt_stop_asked) {
-            gt_progress_end(&progress);
-            gt_say("bench", "%s: %s", b->rows[i].row->name, b->rows[i].why);
-        }
+    enum gt_exit status = GT_EXIT_OK;
+    bool said = false, any = false;
+    gt_progress_start(&progress, (int)j->n_parts);
+    while (j->n_done < j->n_parts && !gt_stop_asked) {
+        struct gt_bench_part *p = &j->parts[j->n_done];
+        gt_progress_step(&progress, p->group.row.name);
+        gt_bench_run_part(j, p);
+        j->n_done++;
+        gt_progress_end(&progress);
+        say_once(p, &said);
+        any |= p->verdict != GT_VERDICT_SKIPPED;
+        status = gt_exit_worse(status, (enum gt_exit)gt_verdict_status(p->verdict));
+        if (p->verdict != GT_VERDICT_OK)
+            gt_say("bench", "%s: %s: %s", p->group.row.name, gt_verdict_name(p->verdict), p->why);
+        int rc = j->o.out ? gt_bench_keep_part(j, f, j->n_done - 1) : 0;
+        if (rc != 0)
+            return (enum gt_exit)refuse_folder(j->o.out, rc);
     }
-    gt_progress_end(&progress);
-    return i;
-}
-
-static enum gt_exit keep_json(const struct gt_bench_report *r)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
+    if (gt_stop_asked)
         return GT_EXIT_BROKEN;
-    gt_bench_print_json(f, r);
-    bool written = fclose(f) == 0;
-    int rc = written ? gt_save("bench", r->o->out, "bench.json", text, size) : -ENOMEM;
-    free(text);
-    return rc == 0 ? GT_EXIT_OK : GT_EXIT_BROKEN;
+    return any ? status : gt_exit_worse(status, GT_EXIT_VOID); /* nothing of it can be done here */
 }
 
+/* ---- after --------------------------------------------------------------------------------- */
 static bool wants_colour(void)
 {
     const char *no = getenv("NO_COLOR");
     return isatty(STDOUT_FILENO) && !(no && *no);
 }
 
-static enum gt_exit report(struct bench *b, uint32_t n_rows, double seconds, double foreign)
+static enum gt_exit report(const struct gt_bench_job *j, struct gt_folder *f, enum gt_exit status)
 {
-    struct gt_bench_report r = {.o = &b->o,
-                                .env = &b->env,
-                                .rows = b->rows,
-                                .n_rows = n_rows,
-                                .stopped = gt_stop_asked != 0,
-                                .seconds = seconds,
-                                .foreign = foreign};
-    enum gt_exit status = r.stopped || n_rows == 0 ? GT_EXIT_BROKEN : GT_EXIT_OK;
-    if (b->o.json)
-        gt_bench_print_json(stdout, &r);
-    else
-        gt_bench_print_table(stdout, &r, wants_colour());
-    if (b->o.out)
-        status = gt_exit_worse(status, keep_json(&r));
+    int rc = j->o.out ? gt_bench_end_folder(j, f) : 0;
+    if (rc != 0)
+        status = gt_exit_worse(status, (enum gt_exit)refuse_folder(j->o.out, rc));
+    if (j->o.json) {
+        json_t *r = gt_bench_record(j, NULL);
+        bool written = r && json_dumpf(r, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0;
+        putchar('\n');
+        json_decref(r);
+        if (!written)
+            return GT_EXIT_BROKEN;
+    } else {
+        gt_bench_print_table(stdout, j, wants_colour());
+    }
     return gt_stdout_ok("bench") ? status : GT_EXIT_BROKEN;
+}
+
+static int measure(struct gt_bench_job *j)
+{
+    struct gt_folder folder = {.lock = -1};
+    j->environment = gt_environment();
+    (void)gt_environment_date(j->date);
+    int status = open_folder(j, &folder);
+    if (status != GT_EXIT_OK)
+        return status;
+    gt_stop_install();
+    int64_t start = gt_child_clock();
+    struct gt_usage before = gt_usage_now();
+    enum gt_exit ran = run_parts(j, &folder);
+    struct gt_usage after = gt_usage_now();
+    j->seconds = (double)(gt_child_clock() - start) / 1e9;
+    j->foreign = gt_usage_foreign(&before, &after);
+    status = (int)report(j, &folder, ran);
+    gt_folder_close(&folder);
+    return status;
 }
 
 static int run(const struct gt_verb *v, int argc, char **argv)
 {
-    struct bench *b = calloc(1, sizeof *b);
-    enum gt_exit status = GT_EXIT_OK;
-    if (!b)
+    struct gt_bench_job *j = calloc(1, sizeof *j);
+    if (!j)
         return GT_EXIT_BROKEN;
-    int rc = prepare(b, v, argc, argv);
-    if (rc != GT_EXIT_OK) {
-        free(b);
-        return rc;
-    }
-    gt_stop_install();
-    int64_t start = gt_child_clock();
-    struct usage before = usage_now();
-    uint32_t n = run_rows(b, &status);
-    struct usage after = usage_now();
-    double seconds = (double)(gt_child_clock() - start) / (double)S;
-    status = gt_exit_worse(status, report(b, n, seconds, foreign_share(&before, &after)));
-    for (uint32_t i = 0; i < b->n_rows; i++) {
-        for (uint32_t c = 0; c < GT_BENCH_COLUMNS_MAX; c++)
-            free(b->rows[i].columns[c].v);
-        free(b->rows[i].floor.v);
-        free(b->rows[i].cas.v);
-    }
-    free(b);
-    return (int)status;
+    j->env.stop = &gt_stop_asked;
+    int status = prepare(j, v, argc, argv);
+    if (status == GT_EXIT_OK)
+        status = j->list_only ? list_cells(j) : measure(j);
+    gt_bench_job_free(j);
+    free(j);
+    return status;
 }
 
 const struct gt_verb gt_verb_bench = {
     .name = "bench",
-    .args = "[ROW|WORKLOAD...] [options]",
-    .summary = "times the core's operations against floors measured in the same run",
-    .text = "Without names every row (`list bench`). A workload's name stands for its rows, or\n"
-            "for ns per operation where it has none. Each row is a process: schedulers and\n"
-            "floors take turns in random order; medians and the middle half are shown, every\n"
-            "sample is in the JSON. INT ends it with what there is. Rows about tracing have a\n"
-            "column for each tracer, or for those of --tracer.\n",
-    .options = GT_OPT_RUNTIME | GT_OPT_SCHEDULER | GT_OPT_TRACER | GT_OPT_PROCS | GT_OPT_BIND |
-               GT_OPT_DURATION | GT_OPT_SEED | GT_OPT_REPETITIONS | GT_OPT_GS | GT_OPT_MILLION |
-               GT_OPT_OUT | GT_OPT_JSON,
+    .args = "[ROW|WORKLOAD[:PARAM]...] [options] [--benchmark_...]",
+    .summary = "figures beside their floors and peers, measured in the same run",
+    .text =
+        "Without names every row (`list bench`). A workload's name stands for its rows, or for\n"
+        "ns per operation where it has none (2 Ps, or --procs). --runtime=all puts every peer\n"
+        "that is built beside gmp. Each row under each binding is a process, in which Google\n"
+        "Benchmark takes the repetitions of runtimes, schedulers and floors in random order.\n"
+        "A tracer is measured in pairs: off and on, one right after the other; nine at least,\n"
+        "on the first scheduler where none is named.\n"
+        "Rows about tracing have a column for each tracer, or for those of --tracer.\n"
+        "Medians with the interval that holds the true one 95 times in 100; every sample is in\n"
+        "the JSON. --out=DIR keeps a record of each part; INT ends it with what there is.\n"
+        "--benchmark_filter=REGEX chooses cells by name (--benchmark_list_tests shows them);\n"
+        "--benchmark_repetitions, _min_time, _enable_random_interleaving, _context as usual.\n",
+    .options = GT_OPT_RUNTIME | GT_OPT_SCHEDULER | GT_OPT_TRACER | GT_OPT_PROCS | GT_OPT_SYSCALLS |
+               GT_OPT_BENCH | GT_OPT_DURATION | GT_OPT_SEED | GT_OPT_REPETITIONS | GT_OPT_GS |
+               GT_OPT_MILLION | GT_OPT_OUT | GT_OPT_JSON,
     .run = run,
 };

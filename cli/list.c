@@ -2,7 +2,7 @@
 /* list: what there is. A kind without members prints nothing, or []. */
 #include <string.h>
 
-#include "benchmark/core_bench.h"
+#include "benchmark/rows.h"
 #include "cli.h"
 #include "common/registry.h"
 #include "gauntlet/fault.h"
@@ -30,6 +30,7 @@ static const struct flag runtime_flags[] = {{GT_RT_CHAN, "chan", NULL},
                                             {GT_RT_PREEMPT, "preempt", NULL},
                                             {GT_RT_PARK, "park", NULL},
                                             {GT_RT_SUBPROCESS, "subprocess", NULL},
+                                            {GT_RT_PLUGINS, "plugins", NULL},
                                             {0, NULL, NULL}};
 static const struct flag scheduler_flags[] = {
     {GT_SCHED_STEALS, "steals", NULL},
@@ -51,6 +52,9 @@ struct item {
     const char *flags_key;    /* "capabilities" or "needs" */
     const struct gt_fault_info *fault;
     const struct gt_stress_ops *stress;
+    bool may_lack;      /* of a kind of which some may not be built */
+    const char *lacks;  /* why this one is not; NULL: it is */
+    const char *note;   /* in place of capabilities; may be NULL */
 };
 
 static bool plugin_item(uint32_t magic, const struct flag *flags, size_t i, struct item *it)
@@ -61,17 +65,46 @@ static bool plugin_item(uint32_t magic, const struct flag *flags, size_t i, stru
                             .flags_key = "capabilities"};
     return h != NULL;
 }
+/* Those that are built, then the others. */
 static bool runtime_item(size_t i, struct item *it)
 {
-    return plugin_item(GT_MAGIC_RUNTIME, runtime_flags, i, it);
+    size_t built = 0;
+    bool found = plugin_item(GT_MAGIC_RUNTIME, runtime_flags, i, it);
+    while (!found && gt_plugin_builtin(GT_MAGIC_RUNTIME, built))
+        built++;
+    const struct gt_plugin_absent *a = found ? NULL : gt_plugin_absent(GT_MAGIC_RUNTIME, i - built);
+    if (a)
+        *it = (struct item){.name = a->name, .summary = a->summary, .flags = runtime_flags,
+                            .flags_key = "capabilities", .lacks = a->why};
+    if (found || a)
+        it->may_lack = true;
+    return found || a;
 }
 static bool scheduler_item(size_t i, struct item *it)
 {
     return plugin_item(GT_MAGIC_SCHEDULER, scheduler_flags, i, it);
 }
+/* Those that are built in, those that are opened on demand, then the others. */
 static bool tracer_item(size_t i, struct item *it)
 {
-    return plugin_item(GT_MAGIC_TRACER, tracer_flags, i, it);
+    size_t before = 0;
+    if (plugin_item(GT_MAGIC_TRACER, tracer_flags, i, it)) {
+        it->may_lack = true;
+        return true;
+    }
+    while (gt_plugin_builtin(GT_MAGIC_TRACER, before))
+        before++;
+    i -= before;
+    const struct gt_plugin_absent *a = gt_plugin_on_demand(GT_MAGIC_TRACER, i);
+    for (before = 0; !a && gt_plugin_on_demand(GT_MAGIC_TRACER, before);)
+        before++;
+    if (!a)
+        a = gt_plugin_absent(GT_MAGIC_TRACER, i - before);
+    if (a) /* what it can do stands in its object, which is not opened for a list */
+        *it = (struct item){.name = a->name, .summary = a->summary, .flags = tracer_flags,
+                            .flags_key = "capabilities", .may_lack = true, .lacks = a->why,
+                            .note = a->why ? NULL : "opened when asked for"};
+    return a != NULL;
 }
 static bool workload_item(size_t i, struct item *it)
 {
@@ -81,12 +114,32 @@ static bool workload_item(size_t i, struct item *it)
                             .flags = runtime_flags, .flags_key = "needs"};
     return w != NULL;
 }
+/* Does a row bear the workload's own name? The others are measured by name, too. */
+static bool has_row(const char *workload)
+{
+    const struct gt_bench_row *row;
+    for (size_t k = 0; (row = gt_bench_row_at(k)) != NULL; k++)
+        if (strcmp(row->name, workload) == 0)
+            return true;
+    return false;
+}
+
 static bool bench_item(size_t i, struct item *it)
 {
-    const struct gt_bench_row *row = gt_bench_row_at(i);
-    if (row)
-        *it = (struct item){.name = row->name, .summary = row->summary};
-    return row != NULL;
+    const struct gt_bench_row *row;
+    const struct gt_workload_ops *w;
+    size_t k = 0;
+    for (; (row = gt_bench_row_at(k)) != NULL; k++)
+        if (k == i) {
+            *it = (struct item){.name = row->name, .summary = row->summary};
+            return true;
+        }
+    for (i -= k, k = 0; (w = gt_workload_at(k)) != NULL; k++)
+        if (!has_row(w->head.name) && i-- == 0) {
+            *it = (struct item){.name = w->head.name, .summary = w->head.summary};
+            return true;
+        }
+    return false;
 }
 static bool fault_item(size_t i, struct item *it)
 {
@@ -160,8 +213,10 @@ static void print_kind(const struct kind *k, bool heading)
         if (heading && i == 0)
             printf("%s:\n", k->plural);
         printf("%s%-*s %s", heading ? "  " : "", width, it.name, it.summary);
-        if (it.flags && strcmp(it.flags_key, "capabilities") == 0)
+        if (it.flags && !it.note && !it.lacks && strcmp(it.flags_key, "capabilities") == 0)
             print_flags(&it);
+        if (it.lacks || it.note)
+            printf(" (%s)", it.lacks ? it.lacks : it.note);
         if (it.fault)
             print_fault(it.fault);
         putchar('\n');
@@ -218,6 +273,12 @@ static void json_item(struct gt_json *j, const struct kind *k, const struct item
             if (it->bits & f->bit)
                 gt_json_str(j, f->name);
         gt_json_close(j, ']');
+    }
+    if (it->may_lack) {
+        gt_json_key(j, "built");
+        gt_json_bool(j, !it->lacks);
+        gt_json_key(j, "why");
+        gt_json_str(j, it->lacks);
     }
     if (it->fault)
         json_fault(j, it->fault);

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "cli.h"
 #include "gauntlet/plugin.h"
 #include "gauntlet/tracer.h"
 #include "options_take.h"
@@ -186,11 +187,30 @@ static int take_tracer(const struct gt_given *g)
     return take_list(g, GT_LIST_MAX, &g->o->n_tracers, take_one_tracer);
 }
 
+static int take_one_runtime(const struct gt_given *g, const char *item, uint32_t i)
+{
+    const struct gt_plugin_head *h;
+    int rc = find_plugin(g, GT_MAGIC_RUNTIME, item, &h);
+    for (uint32_t at = 0; rc == 0 && at < i; at++)
+        if (&g->o->runtimes[at]->head == h)
+            return gt_option_refuse(g, "%s is there twice", item);
+    g->o->runtimes[i] = (const void *)h;
+    return rc != 0 && gt_plugin_absent_find(GT_MAGIC_RUNTIME, item) ? -ENOTSUP : rc;
+}
+/* all: those that are built. */
 static int take_runtime(const struct gt_given *g)
 {
     const struct gt_plugin_head *h;
-    int rc = find_plugin(g, GT_MAGIC_RUNTIME, g->value, &h);
-    g->o->runtime = (const void *)h;
+    struct gt_options *o = g->o;
+    int rc = 0;
+    if (strcmp(g->value, "all") != 0)
+        rc = take_list(g, GT_LIST_MAX, &o->n_runtimes, take_one_runtime);
+    else
+        for (o->n_runtimes = 0; o->n_runtimes < GT_LIST_MAX &&
+                                (h = gt_plugin_builtin(GT_MAGIC_RUNTIME, o->n_runtimes)) != NULL;)
+            o->runtimes[o->n_runtimes++] = (const void *)h;
+    if (rc == 0)
+        o->runtime = o->runtimes[0];
     return rc;
 }
 
@@ -231,6 +251,20 @@ static int take_bind(const struct gt_given *g)
             return 0;
         }
     return gt_option_refuse(g, "no such binding: use none, pu, core or node");
+}
+
+static int take_one_bind(const struct gt_given *g, const char *item, uint32_t i)
+{
+    for (int b = GT_BIND_NONE; b <= GT_BIND_NODE; b++)
+        if (strcmp(item, gt_bind_name((enum gt_bind)b)) == 0) {
+            g->o->binds[i] = (enum gt_bind)b;
+            return 0;
+        }
+    return gt_option_refuse(g, "'%.16s' is no binding: use none, pu, core or node", item);
+}
+static int take_binds(const struct gt_given *g)
+{
+    return take_list(g, 4, &g->o->n_binds, take_one_bind);
 }
 
 static int take_duration(const struct gt_given *g)
@@ -355,7 +389,8 @@ static int take_out_file(const struct gt_given *g)
 }
 
 static const struct gt_option options[] = {
-    {GT_OPT_RUNTIME, "--runtime", "NAME", "what to run on (gmp)", take_runtime},
+    {GT_OPT_RUNTIME, "--runtime", "NAME[,NAME]", "what to run on (gmp); all: each that is built",
+     take_runtime},
     {GT_OPT_SCHEDULER, "--scheduler", "NAME[,NAME]", "schedulers, by name or path of an object",
      take_scheduler},
     {GT_OPT_TRACER, "--tracer", "NAME[,NAME]", "tracers, by name or path of an object",
@@ -363,6 +398,8 @@ static const struct gt_option options[] = {
     {GT_OPT_PROCS, "--procs", "N[,N]", "number of Ps, 1 to 1024", take_procs},
     {GT_OPT_SYSCALLS, "--syscalls", "MODEL[,MODEL]", "status or scanbit (scanbit)", take_syscalls},
     {GT_OPT_BIND, "--bind", "HOW", "bind Ps: none, pu, core or node", take_bind},
+    {GT_OPT_BENCH, "--bind", "HOW[,HOW]", "bind Ps: none, pu, core or node (pu where it can)",
+     take_binds},
     {GT_OPT_DURATION, "--duration", "TIME", "about so long in all, as in 500ms, 10s, 2m",
      take_duration},
     {GT_OPT_OPS, "--ops", "N", "operations of each workload", take_ops},
@@ -453,6 +490,18 @@ static const struct gt_option *find(const char *arg, size_t n, uint32_t allowed)
     return NULL;
 }
 
+/* Google Benchmark's own, handed on as it stands. */
+static int take_flag(struct gt_given *g, const char *arg)
+{
+    struct gt_options *o = g->o;
+    if (o->n_flags == GT_FLAGS_MAX) {
+        snprintf(g->err, g->err_size, "%s: more than %d such options", arg, GT_FLAGS_MAX);
+        return -EINVAL;
+    }
+    o->flags[o->n_flags++] = arg;
+    return 1;
+}
+
 /* Takes argv[0], perhaps argv[1]. How many, or -EINVAL. */
 static int take_option(struct gt_given *g, uint32_t allowed, int argc, char **argv)
 {
@@ -460,6 +509,8 @@ static int take_option(struct gt_given *g, uint32_t allowed, int argc, char **ar
     const char *value = argv[0][n] == '=' ? argv[0] + n + 1 : NULL;
     char shown[64];
     int used = 1;
+    if ((allowed & GT_OPT_BENCH) && strncmp(argv[0], "--benchmark_", 12) == 0)
+        return take_flag(g, argv[0]);
     g->option = find(argv[0], n, allowed);
     if (!g->option)
         return say_unknown(argv[0], allowed, g);
@@ -516,4 +567,9 @@ int gt_options_parse(struct gt_options *o, const char *verb, uint32_t allowed, i
         i += used;
     }
     return 0;
+}
+
+int gt_options_status(int rc)
+{
+    return rc == -ENOTSUP ? GT_EXIT_VOID : GT_EXIT_USAGE;
 }

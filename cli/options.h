@@ -39,20 +39,27 @@ enum {
     GT_OPT_PERTURB = 1u << 24,
     GT_OPT_ORACLE = 1u << 25,
     GT_OPT_LEAN = 1u << 26,
+    GT_OPT_BENCH = 1u << 27, /* --benchmark_*, and --bind as a list; not with GT_OPT_BIND */
     GT_OPT_PLAN = 1u << 28,
     GT_OPT_RESUME = 1u << 29,
     GT_OPT_PROGRAMS = 1u << 30, /* where run's three programs are */
 };
 
 #define GT_LIST_MAX 16
+#define GT_FLAGS_MAX 32
 struct gt_options {
-    const struct gt_runtime_ops *runtime;
+    const struct gt_runtime_ops *runtime; /* the first of those given, or gmp */
+    const struct gt_runtime_ops *runtimes[GT_LIST_MAX];
     const struct gt_scheduler_ops *schedulers[GT_LIST_MAX];
     const struct gt_tracer_ops *tracers[GT_LIST_MAX];
     enum gt_syscall_model syscalls[2];
     int32_t procs[GT_LIST_MAX];
-    uint32_t n_schedulers, n_tracers, n_syscalls, n_procs; /* 0: not given */
+    uint32_t n_runtimes, n_schedulers, n_tracers, n_syscalls, n_procs; /* 0: not given */
     enum gt_bind bind;
+    enum gt_bind binds[4]; /* GT_OPT_BENCH */
+    uint32_t n_binds;
+    const char *flags[GT_FLAGS_MAX]; /* --benchmark_*, whole */
+    int n_flags;
     struct gt_gc_options gc; /* 0: not given */
     int64_t duration_ns;  /* 0: not given */
     uint64_t seed;        /* drawn when not given */
@@ -77,9 +84,12 @@ struct gt_options {
     int n_args;
 };
 
-/* `allowed`: GT_OPT_* bits. argv is reordered. 0, or -EINVAL with one line in err. */
+/* `allowed`: GT_OPT_* bits. argv is reordered. 0, -EINVAL with one line in err, or -ENOTSUP with
+ * one: what was asked for is known but not in this build. */
 int gt_options_parse(struct gt_options *o, const char *verb, uint32_t allowed, int argc,
                      char **argv, char *err, size_t err_size);
+/* The exit status that such an error means: usage, or the environment cannot. */
+int gt_options_status(int rc);
 /* One line for each allowed option. */
 void gt_options_help(FILE *f, uint32_t allowed);
 

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "benchmark/core_bench.h"
+#include "benchmark/rows.h"
+#include "common/registry.h"
 #include "gauntlet/fault.h"
 #include "gauntlet/perturb.h"
 #include "gauntlet/plugin.h"
@@ -36,14 +37,15 @@ static const char *seed_at(size_t i)
     return NULL;
 }
 
-/* The rows that compare tracing on with off. */
+/* The rows that compare tracing on with off, and what can be measured so: every workload. */
 static const char *workload_at(size_t i)
 {
     const struct gt_bench_row *row;
     for (size_t k = 0; (row = gt_bench_row_at(k)) != NULL; k++)
         if (row->by_tracer && i-- == 0)
             return row->name;
-    return NULL;
+    const struct gt_workload_ops *w = gt_workload_at(i);
+    return w ? w->head.name : NULL;
 }
 
 static const char *scheduler_at(size_t i)

@@ -24,7 +24,8 @@ enum meaning { MEANS_TESTS, MEANS_WORKLOADS, MEANS_NOTHING };
 
 static bool workloads_only(const struct gt_options *o)
 {
-    return o->lean || o->ops || o->gs || o->check_owner || !gt_stress_at(0);
+    bool peers = o->n_runtimes > 1 || o->runtime != &gt_gmp; /* they keep no journal to judge by */
+    return peers || o->lean || o->ops || o->gs || o->check_owner || !gt_stress_at(0);
 }
 
 static const char *tests_only(const struct gt_options *o)
@@ -167,11 +168,13 @@ static int run(const struct gt_verb *v, int argc, char **argv)
     if (!original)
         return GT_EXIT_BROKEN;
     memcpy(original, argv, (size_t)argc * sizeof *original);
-    int rc = GT_EXIT_USAGE;
-    if (gt_options_parse(&p.o, v->name, v->options, argc, argv, err, sizeof err) == 0)
+    int rc = gt_options_parse(&p.o, v->name, v->options, argc, argv, err, sizeof err);
+    if (rc == 0) {
         rc = run_parsed(&p, argc, original);
-    else
+    } else {
         gt_say(v->name, "%s", err);
+        rc = gt_options_status(rc);
+    }
     free(original);
     return rc;
 }
@@ -196,7 +199,8 @@ const struct gt_verb gt_verb_stress = {
         "--fault=all prints a table of all, --fault=seeds of the five seeds: 0 says that each was\n"
         "found, 1 that one was missed.\n"
         "A WORKLOAD (see list workloads) runs alone, in either program: with --ops, --gs,\n"
-        "--check-owner or --lean all names are of workloads. It fails when its own check fails,\n"
+        "--check-owner, --lean or another --runtime than gmp all names are of workloads. A peer\n"
+        "has its own scheduler: one cell for each number of Ps. It fails when its own check fails,\n"
         "a G is left behind, the runtime counted a broken rule, or its trace is inconsistent.\n"
         "--trace=FILE keeps the trace, of several cells as FILE-1, FILE-2, ... before the\n"
         "suffix, of several rounds the last. FILE may be a pipe or a device. --trace,\n"
@@ -239,7 +243,7 @@ int gt_stress_one(const struct gt_stress_ops *test, int argc, char **argv)
     }
     if (rc != 0) {
         gt_say("stress", "%s", err);
-        return GT_EXIT_USAGE;
+        return gt_options_status(rc);
     }
     p.tests[p.n_tests++] = test;
     if (p.o.out && gt_save_possible("stress", p.o.out) != 0)

@@ -36,6 +36,7 @@ struct plan {
     const struct gt_workload_ops *workloads[WORKLOADS_MAX];
     uint32_t n_workloads;
     uint32_t n_cells;
+    uint32_t n_each; /* cells of one workload, on all runtimes */
     FILE *tap; /* into text; what is new goes to standard output point by point */
     char *text;
     size_t size, shown;
@@ -85,14 +86,40 @@ static void fill_in(struct gt_options *o)
         o->syscalls[o->n_syscalls++] = GT_SYSCALLS_SCANBIT;
     if (o->n_procs == 0)
         o->procs[o->n_procs++] = 2;
+    if (o->n_runtimes == 0)
+        o->runtimes[o->n_runtimes++] = o->runtime;
 }
 
-/* The i-th cell: workloads outermost, Ps innermost. */
+/* A peer brings its own scheduler, tracer and way of system calls. */
+static bool is_peer(const struct gt_runtime_ops *ops)
+{
+    return !(ops->head.flags & GT_RT_PLUGINS);
+}
+
+static uint32_t cells_on(const struct gt_options *o, const struct gt_runtime_ops *ops)
+{
+    return is_peer(ops) ? o->n_procs
+                        : o->n_procs * o->n_schedulers * o->n_tracers * o->n_syscalls;
+}
+
+static void count_cells(struct plan *p)
+{
+    for (uint32_t i = 0; i < p->o.n_runtimes; i++)
+        p->n_each += cells_on(&p->o, p->o.runtimes[i]);
+    p->n_cells = p->n_workloads * p->n_each;
+}
+
+/* The i-th cell: workloads outermost, then runtimes, Ps innermost. */
 static struct task cell_at(const struct plan *p, uint32_t i)
 {
     const struct gt_options *o = &p->o;
+    const struct gt_runtime_ops *const *runtime = o->runtimes;
     uint32_t number = i + 1;
     struct task t = {.plan = p};
+    t.cell.workload = p->workloads[i / p->n_each];
+    for (i %= p->n_each; i >= cells_on(o, *runtime); runtime++)
+        i -= cells_on(o, *runtime);
+    t.cell.ops = *runtime;
     gt_config_init(&t.cell.config);
     t.cell.config.procs = o->procs[i % o->n_procs];
     i /= o->n_procs;
@@ -101,9 +128,8 @@ static struct task cell_at(const struct plan *p, uint32_t i)
     t.cell.config.tracer = o->tracers[i % o->n_tracers];
     i /= o->n_tracers;
     t.cell.config.scheduler = o->schedulers[i % o->n_schedulers];
-    i /= o->n_schedulers;
-    t.cell.workload = p->workloads[i];
-    t.cell.ops = o->runtime;
+    if (is_peer(t.cell.ops))
+        t.cell.config.tracer = (const void *)gt_plugin_builtin(GT_MAGIC_TRACER, 0); /* none */
     t.cell.config.bind = o->bind;
     t.cell.config.seed = o->seed;
     t.cell.config.check_owner = o->check_owner;
@@ -141,23 +167,38 @@ static void child_main(int fd, void *arg)
 static void print_title(const struct plan *p, const struct task *t)
 {
     const struct gt_workload_cell *c = &t->cell;
-    fprintf(p->tap, "%s %s %s %s procs=%d", c->workload->head.name, c->config.scheduler->head.name,
+    if (is_peer(c->ops)) {
+        fprintf(p->tap, "%s %s procs=%d", c->workload->head.name, c->ops->head.name,
+                c->config.procs);
+        return;
+    }
+    fprintf(p->tap, "%s ", c->workload->head.name);
+    if (c->ops != &gt_gmp)
+        fprintf(p->tap, "%s ", c->ops->head.name);
+    fprintf(p->tap, "%s %s %s procs=%d", c->config.scheduler->head.name,
             c->config.tracer->head.name, gt_syscalls_name(c->config.syscalls), c->config.procs);
 }
 
 static void print_replay(const struct plan *p, const struct task *t, uint64_t seed)
 {
     const struct gt_workload_cell *c = &t->cell;
-    fprintf(p->tap,
-            "  replay: \"%s stress %s --scheduler=%s --tracer=%s --syscalls=%s --procs=%d --bind=%s"
-            " --seed=%" PRIu64,
-            GT_PROGRAM, gt_plugin_typed(&c->workload->head),
-            gt_plugin_typed(&c->config.scheduler->head), gt_plugin_typed(&c->config.tracer->head), gt_syscalls_name(c->config.syscalls), c->config.procs,
+    fprintf(p->tap, "  replay: \"%s stress %s", GT_PROGRAM, gt_plugin_typed(&c->workload->head));
+    if (c->ops != &gt_gmp)
+        fprintf(p->tap, " --runtime=%s", c->ops->head.name);
+    if (!is_peer(c->ops))
+        fprintf(p->tap, " --scheduler=%s --tracer=%s --syscalls=%s",
+                gt_plugin_typed(&c->config.scheduler->head),
+                gt_plugin_typed(&c->config.tracer->head), gt_syscalls_name(c->config.syscalls));
+    fprintf(p->tap, " --procs=%d --bind=%s --seed=%" PRIu64, c->config.procs,
             gt_bind_name(c->config.bind), seed);
     if (c->n)
         fprintf(p->tap, " --ops=%" PRIu64, c->n);
     if (c->gs)
         fprintf(p->tap, " --gs=%u", c->gs);
+    if (is_peer(c->ops)) {
+        fprintf(p->tap, "\"\n");
+        return;
+    }
     if (c->config.check_owner)
         fprintf(p->tap, " --check-owner");
     gt_options_print_gc(p->tap, &c->config.gc);
@@ -214,9 +255,11 @@ static void print_point(const struct plan *p, const struct task *t, uint32_t num
         gt_tap_quoted(p->tap, "why", why);
     fprintf(p->tap, "  seed: %" PRIu64 "\n", r->seed);
     print_replay(p, t, r->seed);
-    fprintf(p->tap, "  runtime: %s\n  scheduler: %s\n  tracer: %s\n  syscalls: %s\n",
-            t->cell.ops->head.name, t->cell.config.scheduler->head.name,
-            t->cell.config.tracer->head.name, gt_syscalls_name(t->cell.config.syscalls));
+    fprintf(p->tap, "  runtime: %s\n", t->cell.ops->head.name);
+    if (!is_peer(t->cell.ops))
+        fprintf(p->tap, "  scheduler: %s\n  tracer: %s\n  syscalls: %s\n",
+                t->cell.config.scheduler->head.name, t->cell.config.tracer->head.name,
+                gt_syscalls_name(t->cell.config.syscalls));
     gt_tap_quoted(p->tap, "checks", t->cell.workload->checks);
     fprintf(p->tap, "  operations: %" PRIu64 "\n", r->ops);
     gt_tap_quoted(p->tap, "unit", t->cell.workload->unit);
@@ -334,16 +377,35 @@ static enum gt_exit run_and_keep(struct plan *p)
     return gt_stdout_ok("stress") ? status : GT_EXIT_BROKEN;
 }
 
+/* What only gmp can be asked for, when it is not among the runtimes. */
+static int refuse_peers(const struct gt_options *o, char *err, size_t size)
+{
+    const char *given = o->n_schedulers  ? "--scheduler"
+                        : o->n_tracers   ? "--tracer"
+                        : o->n_syscalls  ? "--syscalls"
+                        : o->trace       ? "--trace"
+                        : o->check_owner ? "--check-owner"
+                                         : NULL;
+    for (uint32_t i = 0; i < o->n_runtimes; i++)
+        if (!is_peer(o->runtimes[i]))
+            return 0;
+    if (o->n_runtimes == 0 || !given)
+        return 0;
+    snprintf(err, size, "%s: %s brings its own: leave the option out, or add gmp to --runtime",
+             given, o->runtimes[0]->head.name);
+    return -EINVAL;
+}
+
 int gt_stress_workloads(const struct gt_options *o)
 {
     char err[2048];
     struct plan p = {.o = *o};
-    if (choose_workloads(&p, err, sizeof err) != 0 ||
+    if (choose_workloads(&p, err, sizeof err) != 0 || refuse_peers(o, err, sizeof err) != 0 ||
         gt_traced_refuse(&p.o, err, sizeof err) != 0) {
         gt_say("stress", "%s", err);
         return GT_EXIT_USAGE;
     }
     fill_in(&p.o);
-    p.n_cells = p.n_workloads * p.o.n_schedulers * p.o.n_tracers * p.o.n_syscalls * p.o.n_procs;
+    count_cells(&p);
     return (int)run_and_keep(&p);
 }

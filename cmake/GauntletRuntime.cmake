@@ -20,12 +20,16 @@ file(GLOB runtime_sources CONFIGURE_DEPENDS ${root}/runtimes/port/*.c ${root}/ru
 file(GLOB switch_source CONFIGURE_DEPENDS ${root}/runtimes/core/*_${GT_ARCH}.S)
 gt_def_sources(schedulers ${root}/runtimes/runtimes.def GT_SCHEDULER ${root}/runtimes/schedulers)
 gt_def_sources(tracers ${root}/runtimes/runtimes.def GT_TRACER ${root}/runtimes/tracers)
-gt_def_sources(peers ${root}/runtimes/runtimes.def GT_PEER ${root}/runtimes/peers)
 file(GLOB tracer_common CONFIGURE_DEPENDS ${root}/runtimes/tracers/common/*.c)
-list(APPEND runtime_sources ${tracer_common} ${switch_source} ${schedulers} ${tracers} ${peers})
+list(APPEND runtime_sources ${tracer_common} ${switch_source} ${schedulers} ${tracers})
+include(GauntletFused)
+include(GauntletPeers) # after every GT_PEER_TARGET_* is set
+list(APPEND runtime_sources ${peer_sources})
+include(GauntletTracerPlugins)
 
 gt_def_sources(workload_sources ${root}/workloads/workloads.def GT_WORKLOAD ${root}/workloads)
-file(GLOB workload_common CONFIGURE_DEPENDS ${root}/workloads/common/*.c ${root}/workloads/benchmark/*.c)
+file(GLOB workload_common CONFIGURE_DEPENDS ${root}/workloads/common/*.c ${root}/workloads/benchmark/*.c
+     ${root}/workloads/benchmark/*.cc)
 list(APPEND workload_sources ${workload_common})
 
 gt_read_def(stress_tests ${root}/stress/stress.def GT_STRESS)
@@ -48,9 +52,10 @@ endif()
 # gt_gmp_unhooked is global, so that it lives beside the other core in one program.
 if(GT_FLAVOUR STREQUAL "release" AND CMAKE_OBJCOPY)
   file(GLOB core_sources CONFIGURE_DEPENDS ${root}/runtimes/port/*.c ${root}/runtimes/core/*.c)
+  list(FILTER core_sources EXCLUDE REGEX "/(core/plugin|port/native_signal)\\.c$") # the other core's: signals are the process's
   add_library(gt_unhooked_objects OBJECT ${core_sources} ${switch_source})
   target_compile_definitions(gt_unhooked_objects PRIVATE GT_ORACLE=0 GT_FAULTS=0 GT_NO_HOOKS=1)
-  target_include_directories(gt_unhooked_objects PRIVATE ${root}/runtimes/include ${root}/runtimes)
+  target_include_directories(gt_unhooked_objects PRIVATE ${root}/runtimes/include ${root}/runtimes ${GT_GENERATED})
   target_link_libraries(gt_unhooked_objects PRIVATE gt_flags gt_jemalloc PkgConfig::HWLOC PkgConfig::LIBDW)
   set(dir ${CMAKE_BINARY_DIR}/unhooked)
   file(MAKE_DIRECTORY ${dir})
@@ -71,14 +76,17 @@ if(GT_FLAVOUR STREQUAL "release" AND CMAKE_OBJCOPY)
   target_link_libraries(gt_unhooked INTERFACE ${dir}/libgt_unhooked.a)
 endif()
 
+include(GauntletBenchmark) # gt_benchmark: the libraries that measure
 include(GauntletResults)
 
 function(gt_build_kind kind oracle faults)
   add_library(gt_rt_${kind} STATIC ${runtime_sources})
   target_compile_definitions(gt_rt_${kind} PUBLIC GT_ORACLE=${oracle} GT_FAULTS=${faults})
-  target_include_directories(gt_rt_${kind} PUBLIC ${root}/runtimes/include ${root}/runtimes)
+  target_include_directories(gt_rt_${kind} PUBLIC ${root}/runtimes/include ${root}/runtimes PRIVATE ${GT_GENERATED})
   target_link_libraries(gt_rt_${kind}
-    PUBLIC gt_flags gt_jemalloc PkgConfig::HWLOC PkgConfig::LIBDW Threads::Threads ${CMAKE_DL_LIBS} m rt)
+    PUBLIC gt_flags gt_jemalloc PkgConfig::HWLOC PkgConfig::LIBDW Threads::Threads ${CMAKE_DL_LIBS} m rt
+    ${peer_libraries})
+  gt_link_peers(gt_rt_${kind} ${kind})
   if(trace_sources)
     target_link_libraries(gt_rt_${kind} PUBLIC gt_trace)
   endif()
@@ -90,7 +98,7 @@ function(gt_build_kind kind oracle faults)
       target_compile_definitions(gt_workloads_${kind} PRIVATE GT_HAS_UNHOOKED=1)
       target_link_libraries(gt_workloads_${kind} PUBLIC gt_unhooked)
     endif()
-    target_link_libraries(gt_workloads_${kind} PUBLIC gt_rt_${kind})
+    target_link_libraries(gt_workloads_${kind} PUBLIC gt_rt_${kind} PRIVATE gt_benchmark)
   endif()
 
   add_library(gt_stress_${kind} STATIC ${stress_sources})
@@ -155,4 +163,9 @@ file(CREATE_LINK ${root}/runtimes/port ${CMAKE_BINARY_DIR}/sdk-include/port SYMB
 file(GLOB plugin_sources CONFIGURE_DEPENDS ${root}/runtimes/skeleton/*.c ${root}/tests/plugins/*.c)
 foreach(source IN LISTS plugin_sources)
   gt_add_plugin(${source})
+endforeach()
+foreach(program gauntlet gauntlet-oracle)
+  if(gt_plugin_targets AND TARGET ${program})
+    add_dependencies(${program} ${gt_plugin_targets})
+  endif()
 endforeach()

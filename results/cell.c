@@ -169,6 +169,8 @@ static void judge_fault(struct judged *j, const json_t *entries)
         j->verdict = GT_VERDICT_VOID;
 }
 
+/* Entries that were skipped are no fault of the others: a tracer that writes nothing has no
+ * price for an event. */
 static void judge_overhead(struct judged *j, const json_t *entries, int status)
 {
     size_t i;
@@ -176,8 +178,8 @@ static void judge_overhead(struct judged *j, const json_t *entries, int status)
     judge(j, verdict_of_status(status), "%s", "");
     json_array_foreach(entries, i, e)
     {
-        const char *why = json_string_value(json_object_get(e, "invalid_reason"));
-        if (j->verdict != GT_VERDICT_OK && why && !j->why[0])
+        const char *why = json_string_value(json_object_get(e, "why"));
+        if (gt_record_verdict(e) == j->verdict && why && !j->why[0])
             judge(j, j->verdict, "%s", why);
     }
 }

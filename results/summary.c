@@ -106,19 +106,18 @@ static int add_stress(struct gt_summary *s, const json_t *record)
 /* ---- figures ---------------------------------------------------------------- */
 static void add_figure(struct gt_summary_row *row, const json_t *e)
 {
-    double value = json_number_value(json_object_get(e, "median"));
-    double base = json_number_value(json_object_get(json_object_get(e, "floor"), "median"));
+    const json_t *share = json_object_get(json_object_get(e, "pair"), "percent");
+    const json_t *percent = json_object_get(share, "median"), *value = json_object_get(e, "median");
     bool event = strcmp(text_of(e, "row"), "event") == 0;
-    bool pair = json_is_true(json_object_get(e, "paired")) && base > 0;
-    if (!json_is_number(json_object_get(e, "median")) || !(event || pair))
+    enum gt_verdict v = gt_record_verdict(e);
+    if (v == GT_VERDICT_SKIPPED || !(event || share))
         return;
-    if (!json_is_true(json_object_get(e, "verified")) ||
-        !json_is_true(json_object_get(e, "complete"))) {
+    if (v != GT_VERDICT_OK) {
         row->n_void++;
-    } else if (event) {
-        row->ns_event = value;
-    } else if (value > -base) {
-        row->log_overhead += log1p(value / base);
+    } else if (event && json_is_number(value)) {
+        row->ns_event = json_number_value(value);
+    } else if (json_number_value(percent) > -100) {
+        row->log_overhead += log1p(json_number_value(percent) / 100);
         row->n_overhead++;
     }
 }
@@ -129,6 +128,8 @@ static int add_overhead(struct gt_summary *s, const json_t *record)
     json_t *e;
     json_array_foreach(json_object_get(record, "benchmarks"), i, e)
     {
+        if (strcmp(text_of(e, "runtime"), "floor") == 0)
+            continue;
         struct gt_summary_row *row = row_of(s, text_of(e, "scheduler"), text_of(e, "tracer"));
         if (!row)
             return -ENOMEM;

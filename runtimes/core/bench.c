@@ -92,5 +92,5 @@ int64_t gt_bench_events(enum gt_bench_event e, uint64_t n, uint32_t frames)
 
 int64_t gt_bench_traced(struct gt_runtime *rt)
 {
-    return rt->tracer->count ? (int64_t)rt->tracer->count(rt->tracer_state) : -1;
+    return gt_tracer(rt)->count ? (int64_t)gt_tracer(rt)->count(rt->tracer_state) : -1;
 }

@@ -23,6 +23,7 @@
  */
 #pragma once
 #include "core/alloc.h"
+#include "core/bound.h"
 #include "core/jnote.h"
 #include "core/lock.h"
 #include "core/offsets.h"

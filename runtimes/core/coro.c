@@ -76,7 +76,7 @@ GT_NORETURN static void go_on_as(struct gt_m *m, struct gt_g *to)
 }
 
 /* I2, I3. */
-static void switch_on_system(void *arg)
+GT_OFTEN static void switch_on_system(void *arg)
 {
     struct gt_m *m = arg;
     gt_fiber_switch_end(&m->sys_fiber);

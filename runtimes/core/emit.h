@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) gt_tok gt_section_open(struct gt_m 
     else if (gt_likely(on == GT_TRACE_INLINE))
         t.v = gt_section_enter(&m->t.section, &rt->generation, true);
     else
-        t = rt->tracer->acquire(rt->tracer_state, &m->t);
+        t = gt_tracer(rt)->acquire(rt->tracer_state, &m->t);
 #if GT_ORACLE
     m->sections += gt_tok_on(t);
 #endif
@@ -66,7 +66,7 @@ static inline __attribute__((always_inline)) void gt_section_close(struct gt_m *
     if (gt_likely(rt->core_sections))
         gt_section_leave(&m->t.section);
     else
-        rt->tracer->release(rt->tracer_state, &m->t, t);
+        gt_tracer(rt)->release(rt->tracer_state, &m->t, t);
 }
 
 /* Context: m is the calling M. Pins it. One load and one predicted branch when off. */
@@ -138,7 +138,7 @@ static inline void gt_no_p_changed(struct gt_m *m)
 #define GT_EMIT(m_, tok_, op, ...)                                                                 \
     do {                                                                                           \
         if (!GT_NO_HOOKS && gt_unlikely(gt_tok_on(tok_))) {                                        \
-            const struct gt_tracer_ops *gt_ops_ = (m_)->rt->tracer;                                \
+            const struct gt_tracer_ops *gt_ops_ = gt_tracer((m_)->rt);                             \
             if (gt_ops_->op)                                                                       \
                 gt_ops_->op((m_)->rt->tracer_state, &(m_)->t, tok_, ##__VA_ARGS__);                \
             GT_EMIT_TOLD(m_, tok_, op, ##__VA_ARGS__);                                             \

@@ -121,8 +121,8 @@ static void leave(void *arg)
     gt_store_relaxed(&g->m, NULL);
     m->t.g = NULL;
     gt_trace_release(m, tok);
-    if (m->rt->tracer->g_dies)
-        m->rt->tracer->g_dies(m->rt->tracer_state, &g->t);
+    if (gt_tracer(m->rt)->g_dies)
+        gt_tracer(m->rt)->g_dies(m->rt->tracer_state, &g->t);
     g->lockedm = NULL;
     if (!keeps_p(m->rt))
         m->syscall_tick--; /* a later use of the same P shall look stolen */
@@ -147,8 +147,8 @@ static void arrive(void *arg)
 {
     struct gt_m *m = arg;
     struct gt_g *g = m->extra_g;
-    if (m->rt->tracer->g_born)
-        m->rt->tracer->g_born(m->rt->tracer_state, &g->t);
+    if (gt_tracer(m->rt)->g_born)
+        gt_tracer(m->rt)->g_born(m->rt->tracer_state, &g->t);
     gt_tok tok = gt_trace_acquire_no_p(m);
     GT_PERTURB(m, needm_counted);
     gt_store_release(&g->m, m); /* pair: g-m */

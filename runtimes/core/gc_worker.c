@@ -79,7 +79,7 @@ static bool other_work(struct gt_m *m, int64_t now, int64_t began)
 {
     struct gt_runtime *rt = m->rt;
     int64_t timer = gt_timers_next(gt_m_p(m));
-    return rt->sched->has_work(rt->sched_state, NULL) || (timer != 0 && timer <= now) ||
+    return gt_sched(rt)->has_work(rt->sched_state, NULL) || (timer != 0 && timer <= now) ||
            (gt_load_relaxed(&rt->poll_waiters) != 0 && now - began > POLL_EVERY);
 }
 

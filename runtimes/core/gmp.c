@@ -47,7 +47,7 @@ static struct gt_g *op_self(void)
  */
 enum { PERMIT_NONE, PERMIT_GIVEN, PERMIT_PARKED };
 
-static void park_on_system(void *arg)
+GT_OFTEN static void park_on_system(void *arg)
 {
     struct gt_m *m = gt_on_system(arg);
     struct gt_g *g = gt_stop_to_wait(m);
@@ -284,13 +284,19 @@ static bool no_signals(void)
     return was;
 }
 
+/* A bound tracer that the runtime was not created with stays off (core/bound.h). */
+static bool has_tracer(const struct gt_runtime *rt)
+{
+    return !(rt->config.tracer->head.flags & GT_TRACER_NULL);
+}
+
 static int op_trace_start(const struct gt_trace_options *o)
 {
     struct gt_runtime *rt = self_rt();
-    if (!rt->tracer->start || (rt->tracer->head.flags & GT_TRACER_NULL))
+    if (!gt_tracer(rt)->start || !has_tracer(rt))
         return -ENOTSUP;
     bool async = no_signals(); /* it may hold the tracer's locks */
-    int rc = rt->tracer->start(rt->tracer_state, o);
+    int rc = gt_tracer(rt)->start(rt->tracer_state, o);
     op_async_preempt(async);
     return rc;
 }
@@ -298,21 +304,35 @@ static int op_trace_start(const struct gt_trace_options *o)
 static int op_trace_stop(void)
 {
     struct gt_runtime *rt = self_rt();
-    if (!rt->tracer->stop || (rt->tracer->head.flags & GT_TRACER_NULL))
+    if (!gt_tracer(rt)->stop || !has_tracer(rt))
         return -ENOTSUP;
     bool async = no_signals();
-    int rc = rt->tracer->stop(rt->tracer_state);
+    int rc = gt_tracer(rt)->stop(rt->tracer_state);
     op_async_preempt(async);
     return rc;
 }
 
 #define GMP_FLAGS                                                                                  \
     (GT_RT_CHAN | GT_RT_SYSCALL | GT_RT_NETPOLL | GT_RT_TIMERS | GT_RT_PROCS | GT_RT_WORLD |       \
-     GT_RT_CALLBACK | GT_RT_CORO | GT_RT_TRACE | GT_RT_GC | GT_RT_PREEMPT | GT_RT_PARK)
+     GT_RT_CALLBACK | GT_RT_CORO | GT_RT_TRACE | GT_RT_GC | GT_RT_PREEMPT | GT_RT_PARK |      \
+     GT_RT_PLUGINS)
+
+#if GT_FUSED
+#define GMP_NAME "gmp-fused"
+#define GMP_TEXT_(x) #x
+#define GMP_TEXT(x) GMP_TEXT_(x)
+#define GMP_SCHEDULER GMP_TEXT(GT_FUSED_SCHEDULER)
+#define GMP_TRACER GMP_TEXT(GT_FUSED_TRACER)
+#define GMP_SUMMARY "gmp with worksteal and gen compiled in: the price of the vtables"
+#else
+#define GMP_NAME "gmp"
+#define GMP_SCHEDULER NULL
+#define GMP_TRACER NULL
+#define GMP_SUMMARY "the core: Go's G-M-P with a scheduler and a tracer plugged in"
+#endif
 
 const struct gt_runtime_ops gt_gmp = {
-    .head = GT_PLUGIN_HEAD(GT_MAGIC_RUNTIME, struct gt_runtime_ops, "gmp",
-                           "the core: Go's G-M-P with a scheduler and a tracer plugged in",
+    .head = GT_PLUGIN_HEAD(GT_MAGIC_RUNTIME, struct gt_runtime_ops, GMP_NAME, GMP_SUMMARY,
                            GMP_FLAGS),
     .create = gt_runtime_create,
     .run = gt_runtime_run,
@@ -385,4 +405,6 @@ const struct gt_runtime_ops gt_gmp = {
     .label = op_label,
     .trace_start = op_trace_start,
     .trace_stop = op_trace_stop,
+    .scheduler = GMP_SCHEDULER,
+    .tracer = GMP_TRACER,
 };

@@ -339,7 +339,7 @@ static bool publish_reader(struct gt_g *g, void *arg)
 {
     struct gt_runtime *rt = arg;
     gt_store_release(&rt->reader, g); /* pair: reader */
-    if (rt->tracer->reader_wanted(rt->tracer_state)) /* woken since it last looked */
+    if (gt_tracer(rt)->reader_wanted(rt->tracer_state)) /* woken since it last looked */
         gt_or_acq_rel(&rt->loop_hint, GT_HINT_READER); /* pair: loop-hint */
     return true;
 }

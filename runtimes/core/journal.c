@@ -188,9 +188,9 @@ void gt_journal_enable(struct gt_runtime *rt, uint64_t entries_per_m)
 /* The tracer's token as GT_JTOK_*. */
 static uint64_t token_of(struct gt_runtime *rt, uint64_t tok)
 {
-    if (tok <= GT_TOK_NONE_V || !rt->tracer->generation)
+    if (tok <= GT_TOK_NONE_V || !gt_tracer(rt)->generation)
         return tok;
-    return GT_JTOK_NONE + rt->tracer->generation(rt->tracer_state, (gt_tok){tok});
+    return GT_JTOK_NONE + gt_tracer(rt)->generation(rt->tracer_state, (gt_tok){tok});
 }
 
 static uint64_t walk(struct gt_runtime *rt, struct gt_jblock *b, gt_journal_fn fn, void *arg)

@@ -52,7 +52,7 @@ static struct gt_idle_view view_of(struct gt_runtime *rt, struct gt_p *p)
 void gt_wake(struct gt_runtime *rt)
 {
     struct gt_idle_view v = view_of(rt, NULL);
-    if (rt->sched->want_wake ? !rt->sched->want_wake(rt->sched_state, &v) : v.spinning != 0)
+    if (gt_sched(rt)->want_wake ? !gt_sched(rt)->want_wake(rt->sched_state, &v) : v.spinning != 0)
         return;
     if (v.idle == 0)
         return;
@@ -77,8 +77,8 @@ static void stop_spinning(struct gt_m *m)
 static bool ready_reader(struct gt_m *m)
 {
     struct gt_runtime *rt = m->rt;
-    if (gt_likely(gt_load_relaxed(&rt->reader) == NULL) || !rt->tracer->reader_wanted ||
-        !rt->tracer->reader_wanted(rt->tracer_state))
+    if (gt_likely(gt_load_relaxed(&rt->reader) == NULL) || !gt_tracer(rt)->reader_wanted ||
+        !gt_tracer(rt)->reader_wanted(rt->tracer_state))
         return false;
     /* Before it looks: what comes now sets it again. */
     gt_and_acq_rel(&rt->loop_hint, ~(uint32_t)GT_HINT_READER); /* pair: loop-hint */
@@ -135,8 +135,8 @@ static int64_t spin_budget(struct gt_m *m)
 {
     struct gt_runtime *rt = m->rt;
     struct gt_idle_view v = view_of(rt, gt_m_p(m));
-    if (rt->sched->spin)
-        return rt->sched->spin(rt->sched_state, &v);
+    if (gt_sched(rt)->spin)
+        return gt_sched(rt)->spin(rt->sched_state, &v);
     return m->spinning || 2 * v.spinning < v.procs - v.idle ? 0 : -1;
 }
 
@@ -214,10 +214,10 @@ static struct gt_g *find_runnable(struct gt_m *m, bool *inherit)
 static bool work_after_all(struct gt_runtime *rt)
 {
     gt_fence_heavy(rt); /* pair: asym */ /* I8 */
-    return rt->sched->has_work(rt->sched_state, NULL) || gt_load_relaxed(&rt->stopping) != 0 ||
+    return gt_sched(rt)->has_work(rt->sched_state, NULL) || gt_load_relaxed(&rt->stopping) != 0 ||
            gt_gc_idle_work(rt) ||
-           (gt_load_relaxed(&rt->reader) != NULL && rt->tracer->reader_wanted &&
-            rt->tracer->reader_wanted(rt->tracer_state));
+           (gt_load_relaxed(&rt->reader) != NULL && gt_tracer(rt)->reader_wanted &&
+            gt_tracer(rt)->reader_wanted(rt->tracer_state));
 }
 
 static struct gt_p *take_idle_p(struct gt_m *m, struct gt_p *was)

@@ -23,7 +23,7 @@
 
 struct gt_m *gt_m_alloc(struct gt_runtime *rt)
 {
-    size_t state = rt->tracer->m_state;
+    size_t state = gt_tracer(rt)->m_state;
     struct gt_m *m = gt_alloc(rt->arena, sizeof *m + state, -1);
     if (!m)
         return NULL;
@@ -58,8 +58,8 @@ void gt_m_init_thread(struct gt_m *m)
     gt_signal_allow(gt_signal_preempt(), &m->signal_mask);
     gt_lock(&m->rt->sched_lock);
     m->t.tid = gt_thread_id();
-    if (m->rt->tracer->m_born)
-        m->rt->tracer->m_born(m->rt->tracer_state, &m->t);
+    if (gt_tracer(m->rt)->m_born)
+        gt_tracer(m->rt)->m_born(m->rt->tracer_state, &m->t);
     m->gone = false;
     gt_jnote(m, GT_J_THREAD, (uint64_t)m->t.tid, m->t.serial, 0, 1);
     (void)gt_profile_join(m); /* without samples of this thread if need be */
@@ -69,8 +69,8 @@ void gt_m_init_thread(struct gt_m *m)
 static void leave_tracer(struct gt_m *m)
 {
     struct gt_runtime *rt = m->rt;
-    if (rt->tracer->m_dies)
-        rt->tracer->m_dies(rt->tracer_state, &m->t);
+    if (gt_tracer(rt)->m_dies)
+        gt_tracer(rt)->m_dies(rt->tracer_state, &m->t);
 }
 
 void gt_m_fini_thread(struct gt_m *m)
@@ -418,7 +418,7 @@ void gt_check_deadlock(struct gt_runtime *rt)
         gt_load_relaxed(&rt->poll_waiters) > 0 || gt_load_relaxed(&rt->n_timers) > 0 ||
         gt_load_relaxed(&rt->stopping) != 0)
         return;
-    if (gt_load_relaxed(&rt->run_status) != 1 || rt->sched->has_work(rt->sched_state, NULL))
+    if (gt_load_relaxed(&rt->run_status) != 1 || gt_sched(rt)->has_work(rt->sched_state, NULL))
         return;
     rt->deadlocked = true;
     gt_store_release(&rt->run_status, -EDEADLK); /* pair: run-status */

@@ -78,8 +78,8 @@ struct gt_p *gt_p_idle_get(struct gt_runtime *rt, int32_t near)
     if (gt_load_relaxed(&rt->idle_ps) == 0)
         return NULL;
     int32_t id = -1;
-    if (rt->sched->choose_idle)
-        id = rt->sched->choose_idle(rt->sched_state, near, rt->idle_mask, GT_PMASK_WORDS);
+    if (gt_sched(rt)->choose_idle)
+        id = gt_sched(rt)->choose_idle(rt->sched_state, near, rt->idle_mask, GT_PMASK_WORDS);
     if (id < 0 || id >= GT_PROCS_MAX || !is_idle(rt, id))
         id = lowest_idle(rt);
     return id < 0 ? NULL : idle_remove(rt, id);
@@ -132,13 +132,13 @@ struct gt_p *gt_p_release(struct gt_m *m, enum gt_pstatus to)
 /* ---- hand-off -------------------------------------------------------------------------- */
 static bool reader_wanted(struct gt_runtime *rt)
 {
-    return gt_load_relaxed(&rt->reader) != NULL && rt->tracer->reader_wanted &&
-           rt->tracer->reader_wanted(rt->tracer_state);
+    return gt_load_relaxed(&rt->reader) != NULL && gt_tracer(rt)->reader_wanted &&
+           gt_tracer(rt)->reader_wanted(rt->tracer_state);
 }
 
 static bool wants_an_m(struct gt_runtime *rt, struct gt_p *p)
 {
-    return rt->sched->has_work(rt->sched_state, &p->t) || reader_wanted(rt) || gt_gc_idle_work(rt);
+    return gt_sched(rt)->has_work(rt->sched_state, &p->t) || reader_wanted(rt) || gt_gc_idle_work(rt);
 }
 
 bool gt_p_stopper_takes(struct gt_m *m, struct gt_p *p)
@@ -190,7 +190,7 @@ void gt_p_handoff(struct gt_m *m, struct gt_p *p)
         gt_unlock(&rt->sched_lock);
         goto out;
     }
-    if (rt->sched->has_work(rt->sched_state, NULL) || nobody_polls(rt)) {
+    if (gt_sched(rt)->has_work(rt->sched_state, NULL) || nobody_polls(rt)) {
         gt_unlock(&rt->sched_lock);
         gt_m_start(rt, p, false);
         goto out;
@@ -200,7 +200,7 @@ void gt_p_handoff(struct gt_m *m, struct gt_p *p)
     gt_unlock(&rt->sched_lock);
     /* Work enqueued after has_work and before the mask showed p: I8 of core.h. */
     gt_fence_heavy(rt); /* pair: asym */
-    if (rt->sched->has_work(rt->sched_state, NULL))
+    if (gt_sched(rt)->has_work(rt->sched_state, NULL))
         gt_wake(rt);
     if (when)
         gt_wake_poller(rt, when);

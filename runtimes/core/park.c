@@ -71,7 +71,7 @@ struct gt_g *gt_stop_to_wait_late(struct gt_m *m)
 }
 #endif
 
-static void park_on_system(void *arg)
+GT_OFTEN static void park_on_system(void *arg)
 {
     struct gt_m *m = gt_on_system(arg);
     gt_park_fn fn = m->park_fn;
@@ -153,7 +153,7 @@ void gt_inject(struct gt_m *m, struct gt_tasks *list)
     else
         inject_mark(m, list);
     gt_add_relaxed(&rt->count.injected, n);
-    rt->sched->enqueue_batch(rt->sched_state, m->t.p, list);
+    gt_sched(rt)->enqueue_batch(rt->sched_state, m->t.p, list);
     GT_PERTURB(m, inject_queued);
     for (uint32_t i = m->t.p ? 1 : 0; i < n && gt_load_relaxed(&rt->idle_ps) != 0; i++)
         gt_wake_maybe(rt);
@@ -176,7 +176,7 @@ GT_HOT void stop_running(struct gt_m *m, enum gt_stop_reason why, enum gt_enqueu
     gt_enqueue(m, g, kind);
 }
 
-static void yield_on_system(void *arg)
+GT_OFTEN static void yield_on_system(void *arg)
 {
     struct gt_m *m = gt_on_system(arg);
     stop_running(m, GT_STOP_YIELD, GT_ENQ_YIELD);
@@ -375,7 +375,7 @@ static void say_no_stack(struct gt_runtime *rt, int rc)
 
 size_t gt_g_size(const struct gt_runtime *rt)
 {
-    size_t state = rt->sched->g_state + rt->tracer->g_state;
+    size_t state = gt_sched(rt)->g_state + gt_tracer(rt)->g_state;
     return (sizeof(struct gt_g) + state + GT_CACHE_LINE - 1) & ~(size_t)(GT_CACHE_LINE - 1);
 }
 
@@ -398,8 +398,8 @@ static GT_NOINLINE struct gt_g *g_make(struct gt_runtime *rt, int32_t node, int 
     memset(g, 0, size);
     g->stack = st;
     char *extra = (char *)(g + 1);
-    g->t.sched = rt->sched->g_state ? extra : NULL;
-    g->t.trace = rt->tracer->g_state ? extra + rt->sched->g_state : NULL;
+    g->t.sched = gt_sched(rt)->g_state ? extra : NULL;
+    g->t.trace = gt_tracer(rt)->g_state ? extra + gt_sched(rt)->g_state : NULL;
     g->t.node = node;
     g->rt = rt;
     g->rng = (uint32_t)(uintptr_t)g | 1u;
@@ -504,8 +504,8 @@ GT_HOT int spawn(struct gt_m *m, struct gt_runtime *rt, gt_fn fn, void *arg, uin
     g_prepare(g, fn, arg, flags, caller, m->t.g);
     if (out)
         *out = g;
-    if (gt_unlikely(rt->tracer->g_born != NULL))
-        rt->tracer->g_born(rt->tracer_state, &g->t);
+    if (gt_unlikely(gt_tracer(rt)->g_born != NULL))
+        gt_tracer(rt)->g_born(rt->tracer_state, &g->t);
     if (gt_likely(m->t.p != NULL)) {
         if (gt_gc_marking(rt))
             gt_gc_shade(m, (uintptr_t)arg); /* GC4: its stack is black */
@@ -550,8 +550,8 @@ struct gt_g *gt_spawn_blocked(struct gt_m *m, gt_fn fn, void *arg, uintptr_t cal
     if (!g)
         return NULL;
     g_prepare(g, fn, arg, 0, caller, m->t.g);
-    if (rt->tracer->g_born)
-        rt->tracer->g_born(rt->tracer_state, &g->t);
+    if (gt_tracer(rt)->g_born)
+        gt_tracer(rt)->g_born(rt->tracer_state, &g->t);
     gt_set_wait_reason(g, GT_WAIT_CORO);
     gt_tok tok = gt_trace_acquire(m);
     gt_g_from_dead(m, g, tok, GT_G_WAITING);
@@ -569,8 +569,8 @@ struct gt_g *gt_spawn_unqueued(struct gt_m *m, gt_fn fn, void *arg, int *err)
     if (!g)
         return NULL;
     g_prepare(g, fn, arg, GT_GF_SYSTEM, (uintptr_t)__builtin_return_address(0), m->t.g);
-    if (rt->tracer->g_born)
-        rt->tracer->g_born(rt->tracer_state, &g->t);
+    if (gt_tracer(rt)->g_born)
+        gt_tracer(rt)->g_born(rt->tracer_state, &g->t);
     gt_tok tok = gt_trace_acquire(m);
     gt_g_from_dead(m, g, tok, GT_G_RUNNABLE);
     GT_EMIT(m, tok, go_create, &g->t, (uintptr_t)g->fn, false);
@@ -583,8 +583,8 @@ struct gt_g *gt_spawn_unqueued(struct gt_m *m, gt_fn fn, void *arg, int *err)
 GT_HOT void bury(struct gt_m *m, struct gt_g *g)
 {
     gt_bump(&gt_m_p(m)->count.exited, 1u);
-    if (gt_unlikely(m->rt->tracer->g_dies != NULL))
-        m->rt->tracer->g_dies(m->rt->tracer_state, &g->t);
+    if (gt_unlikely(gt_tracer(m->rt)->g_dies != NULL))
+        gt_tracer(m->rt)->g_dies(m->rt->tracer_state, &g->t);
     if (gt_unlikely(g->lockedm != NULL)) {
         g->lockedm = NULL;
         g->lock_depth = 0;
@@ -597,7 +597,7 @@ void gt_g_bury(struct gt_m *m, struct gt_g *g)
     bury(m, g);
 }
 
-static void exit_on_system(void *arg)
+GT_OFTEN static void exit_on_system(void *arg)
 {
     struct gt_m *m = gt_on_system(arg);
     struct gt_g *g = gt_m_g(m);
@@ -621,7 +621,7 @@ void gt_exit(void)
     gt_mcall_last_inline(m, gt_m_g(m), exit_on_system);
 }
 
-GT_NOINLINE void gt_g_start_entry(void *arg)
+GT_OFTEN GT_NOINLINE void gt_g_start_entry(void *arg)
 {
     struct gt_g *g = arg;
     gt_fiber_switch_end(&g->stack.fiber);

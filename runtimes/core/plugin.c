@@ -7,6 +7,8 @@
  *      no list of handles is kept.
  *   I2 A field of a table is read only after what stands before it made sense: the magic
  *      before the ABI, the ABI before the size, the size before any op.
+ *   I3 Every peer of runtimes.def is among the runtimes or among the absent, never both: which
+ *      is decided by CMake alone, in gt_peers.h.
  * Every error is one line: which plugin, what is wrong, what to do.
  */
 #include <ctype.h>
@@ -15,16 +17,20 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gauntlet/plugin.h"
 #include "gauntlet/runtime.h"
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
 #include "gauntlet/workload.h"
+#include "gt_peers.h"
+#include "gt_tracer_plugins.h"
 #include "port/port.h"
 
 #define GT_SCHEDULER(symbol, summary) extern const struct gt_scheduler_ops gt_scheduler_##symbol;
 #define GT_TRACER(symbol, summary) extern const struct gt_tracer_ops gt_tracer_##symbol;
+#define GT_PEER(symbol, name, summary) extern const struct gt_runtime_ops gt_peer_##symbol;
 #include "runtimes.def"
 
 static const struct gt_plugin_head *const builtin_schedulers[] = {
@@ -35,7 +41,23 @@ static const struct gt_plugin_head *const builtin_tracers[] = {
 #define GT_TRACER(symbol, summary) &gt_tracer_##symbol.head,
 #include "runtimes.def"
 };
-static const struct gt_plugin_head *const builtin_runtimes[] = {&gt_gmp.head};
+/* NULL: a peer that was not built. */
+static const struct gt_plugin_head *const builtin_runtimes[] = {
+    &gt_gmp.head,
+#define GT_PEER(symbol, name, summary) GT_PEER_HEAD_##symbol,
+#include "runtimes.def"
+};
+/* why NULL: it was built. */
+static const struct gt_plugin_absent peers[] = {
+#define GT_PEER(symbol, name, summary) {name, summary, GT_PEER_WHY_##symbol},
+#include "runtimes.def"
+};
+
+/* Shared objects that are opened by name. why NULL: it was built. */
+static const struct gt_plugin_absent tracer_plugins[] = {
+#define GT_TRACER_PLUGIN(symbol, summary) {#symbol, summary, GT_TRACER_PLUGIN_WHY_##symbol},
+#include "runtimes.def"
+};
 
 /* An op that a table must hold: always (with == 0), or when one of the flags `with` is
  * set; never when one of `unless` is. */
@@ -305,7 +327,41 @@ int gt_plugin_check(const struct gt_plugin_head *head, uint32_t magic, char *err
 const struct gt_plugin_head *gt_plugin_builtin(uint32_t magic, size_t i)
 {
     const struct kind *kind = kind_of(magic);
-    return kind && i < kind->n_builtin ? kind->builtin[i] : NULL;
+    for (size_t at = 0; kind && at < kind->n_builtin; at++)
+        if (kind->builtin[at] && i-- == 0)
+            return kind->builtin[at];
+    return NULL;
+}
+
+/* The i-th of a kind that is built, or that is not. */
+static const struct gt_plugin_absent *listed(uint32_t magic, size_t i, bool built)
+{
+    bool tracers = magic == GT_MAGIC_TRACER;
+    const struct gt_plugin_absent *all = tracers ? tracer_plugins : peers;
+    size_t n = tracers ? COUNT(tracer_plugins) : magic == GT_MAGIC_RUNTIME ? COUNT(peers) : 0;
+    for (size_t at = 0; at < n; at++)
+        if (!all[at].why == built && i-- == 0)
+            return &all[at];
+    return NULL;
+}
+
+const struct gt_plugin_absent *gt_plugin_absent(uint32_t magic, size_t i)
+{
+    return listed(magic, i, false);
+}
+
+const struct gt_plugin_absent *gt_plugin_on_demand(uint32_t magic, size_t i)
+{
+    return magic == GT_MAGIC_TRACER ? listed(magic, i, true) : NULL;
+}
+
+const struct gt_plugin_absent *gt_plugin_absent_find(uint32_t magic, const char *name)
+{
+    const struct gt_plugin_absent *a = NULL;
+    for (size_t i = 0; (a = gt_plugin_absent(magic, i)) != NULL; i++)
+        if (strcmp(a->name, name) == 0)
+            break;
+    return a;
 }
 
 /* "scheduler 'x' is unknown: use a, b or a path ..." */
@@ -314,8 +370,12 @@ static void say_unknown(const struct kind *kind, const char *name, char *err, si
     char known[256] = "";
     size_t at = 0;
     for (size_t i = 0; i < kind->n_builtin && at < sizeof known; i++)
-        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "",
-                               kind->builtin[i]->name);
+        if (kind->builtin[i])
+            at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "",
+                                   kind->builtin[i]->name);
+    const struct gt_plugin_absent *a = NULL;
+    for (size_t i = 0; (a = gt_plugin_on_demand(kind->magic, i)) && at < sizeof known; i++)
+        at += (size_t)snprintf(known + at, sizeof known - at, ", %s", a->name);
     const char *path = kind->symbol ? "the path of a shared object, with a '/' in it" : "";
     say(err, size, "%s '%s' is unknown: use %s%s%s", kind->name, name, known,
         kind->n_builtin && kind->symbol ? " or " : "", path);
@@ -324,7 +384,7 @@ static void say_unknown(const struct kind *kind, const char *name, char *err, si
 static const struct gt_plugin_head *find_builtin(const struct kind *kind, const char *name)
 {
     for (size_t i = 0; i < kind->n_builtin; i++)
-        if (strcmp(kind->builtin[i]->name, name) == 0)
+        if (kind->builtin[i] && strcmp(kind->builtin[i]->name, name) == 0)
             return kind->builtin[i];
     return NULL;
 }
@@ -380,6 +440,34 @@ static const struct gt_plugin_head *open_plugin(const struct kind *kind, const c
     return check_table(head, kind, path, err, size) == 0 ? head : NULL;
 }
 
+static bool is_on_demand(uint32_t magic, const char *name)
+{
+    const struct gt_plugin_absent *a = NULL;
+    for (size_t i = 0; (a = gt_plugin_on_demand(magic, i)) != NULL; i++)
+        if (strcmp(a->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* NAME.so from where it is built or installed, seen from this program. */
+static const struct gt_plugin_head *open_beside(const struct kind *kind, const char *name,
+                                                char *err, size_t size)
+{
+    static const char *const places[] = {"plugins", "../plugins", "../lib/gauntlet/plugins",
+                                         "../../../lib/gauntlet/plugins"};
+    char self[3072] = "", path[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    char *slash = n > 0 ? strrchr(self, '/') : NULL;
+    for (size_t i = 0; slash && i < COUNT(places); i++) {
+        snprintf(path, sizeof path, "%.*s/%s/%s.so", (int)(slash - self), self, places[i], name);
+        if (access(path, R_OK) == 0)
+            return open_plugin(kind, path, err, size);
+    }
+    say(err, size, "%s '%s': no plugins/%s.so beside this program: build it, or pass its path",
+        kind->name, name, name);
+    return NULL;
+}
+
 const struct gt_plugin_head *gt_plugin_find(uint32_t magic, const char *name, char *err,
                                             size_t err_size)
 {
@@ -391,7 +479,13 @@ const struct gt_plugin_head *gt_plugin_find(uint32_t magic, const char *name, ch
     if (kind->symbol && strchr(name, '/'))
         return open_plugin(kind, name, err, err_size);
     const struct gt_plugin_head *head = find_builtin(kind, name);
-    if (!head)
+    if (!head && is_on_demand(magic, name))
+        return open_beside(kind, name, err, err_size);
+    const struct gt_plugin_absent *absent = head ? NULL : gt_plugin_absent_find(magic, name);
+    if (absent)
+        say(err, err_size, "%s '%s' is %s: scripts/setup installs it, then build again",
+            kind->name, name, absent->why);
+    else if (!head)
         say_unknown(kind, name, err, err_size);
     return head;
 }

@@ -83,7 +83,7 @@ static void stop_here(struct gt_m *m, struct gt_g *g, const struct gt_sigctx *ct
     gt_g_stop_running(m, g, tok, GT_STOP_PREEMPTED);
     m->t.g = NULL;
     gt_trace_release(m, tok);
-    rt->sched->enqueue(rt->sched_state, &p->t, &g->t, GT_ENQ_PREEMPTED);
+    gt_sched(rt)->enqueue(rt->sched_state, &p->t, &g->t, GT_ENQ_PREEMPTED);
     m->locks--;
     gt_m_stop_locked(m); /* hands the P on; returns with one */
 }
@@ -146,13 +146,13 @@ int gt_preempt_init(void)
         return rc;
     rc = gt_signal_claim(SIGSEGV, gt_stack_overflow);
     if (rc != 0 && !GT_TSAN)
-        gt_signal_release(gt_signal_preempt());
+        gt_signal_release(gt_signal_preempt(), on_preempt_signal);
     return rc;
 }
 
 void gt_preempt_fini(void)
 {
     if (!GT_TSAN)
-        gt_signal_release(gt_signal_preempt());
-    gt_signal_release(SIGSEGV);
+        gt_signal_release(gt_signal_preempt(), on_preempt_signal);
+    gt_signal_release(SIGSEGV, gt_stack_overflow);
 }

@@ -16,7 +16,7 @@
 
 static struct gt_p *make_p(struct gt_runtime *rt, int32_t id)
 {
-    size_t extra = rt->sched->p_state + rt->tracer->p_state;
+    size_t extra = gt_sched(rt)->p_state + gt_tracer(rt)->p_state;
     const struct gt_place *place = &rt->places[id];
     struct gt_p *p = gt_alloc(rt->arena, sizeof *p + extra, place->node);
     if (!p)
@@ -25,8 +25,8 @@ static struct gt_p *make_p(struct gt_runtime *rt, int32_t id)
     p->rt = rt;
     p->t.id = id;
     p->t.node = place->node;
-    p->t.sched = rt->sched->p_state ? state : NULL;
-    p->t.trace = rt->tracer->p_state ? state + rt->sched->p_state : NULL;
+    p->t.sched = gt_sched(rt)->p_state ? state : NULL;
+    p->t.trace = gt_tracer(rt)->p_state ? state + gt_sched(rt)->p_state : NULL;
     p->place = *place;
     p->rng = (rt->config.seed ^ ((uint64_t)(uint32_t)id * 0xbf58476d1ce4e5b9ull)) | 1u;
     gt_init(&p->t.status, (uint64_t)GT_P_DEAD);
@@ -34,7 +34,7 @@ static struct gt_p *make_p(struct gt_runtime *rt, int32_t id)
         gt_free(rt->arena, p, sizeof *p + extra);
         return NULL;
     }
-    if (rt->sched->p_init && rt->sched->p_init(rt->sched_state, &p->t) != 0) {
+    if (gt_sched(rt)->p_init && gt_sched(rt)->p_init(rt->sched_state, &p->t) != 0) {
         gt_timers_fini(p);
         gt_free(rt->arena, p, sizeof *p + extra);
         return NULL;
@@ -60,17 +60,17 @@ static void bury_p(struct gt_m *m, struct gt_p *p)
 {
     struct gt_runtime *rt = m->rt;
     struct gt_tasks left = {0};
-    rt->sched->drain(rt->sched_state, &p->t, &left);
+    gt_sched(rt)->drain(rt->sched_state, &p->t, &left);
     if (left.head)
-        rt->sched->enqueue_batch(rt->sched_state, NULL, &left);
+        gt_sched(rt)->enqueue_batch(rt->sched_state, NULL, &left);
     gt_timers_move(p, gt_load_relaxed(&rt->allp[0]));
     gt_gfree_flush(rt, p);
     gt_gc_p_dies(rt, p);
     gt_store_relaxed(&p->sysg, NULL);
     gt_p_set(m, p, gt_tok_none(), GT_P_DEAD);
     GT_PERTURB(m, procs_dead);
-    if (rt->tracer->p_dies)
-        rt->tracer->p_dies(rt->tracer_state, &p->t);
+    if (gt_tracer(rt)->p_dies)
+        gt_tracer(rt)->p_dies(rt->tracer_state, &p->t);
 }
 
 /* I3. Before its P dies the stopper moves to P 0. */
@@ -100,8 +100,8 @@ static void revive(struct gt_m *m, struct gt_p *p, enum gt_pstatus to)
     gt_p_set(m, p, gt_tok_none(), to);
     gt_store_relaxed(&p->preempt, 0u);
     gt_store_relaxed(&p->safe_fn, 0u);
-    if (rt->tracer->p_born)
-        rt->tracer->p_born(rt->tracer_state, &p->t);
+    if (gt_tracer(rt)->p_born)
+        gt_tracer(rt)->p_born(rt->tracer_state, &p->t);
 }
 
 /* Those of [before, now) that the collector could give their share. */
@@ -134,8 +134,8 @@ int gt_procs_resize(struct gt_m *m, int32_t n)
     gt_store_release(&rt->procs, now); /* pair: procs */
     for (int32_t i = now; i < before; i++)
         bury_p(m, gt_load_relaxed(&rt->allp[i]));
-    if (rt->sched->procs_changed)
-        rt->sched->procs_changed(rt->sched_state, before, now);
+    if (gt_sched(rt)->procs_changed)
+        gt_sched(rt)->procs_changed(rt->sched_state, before, now);
     gt_add_relaxed(&rt->count.procs_changes, 1u);
     return rc;
 }
@@ -154,8 +154,8 @@ int gt_procs_first(struct gt_runtime *rt)
     }
     gt_unlock(&rt->sched_lock);
     gt_store_release(&rt->procs, n); /* pair: procs */
-    if (rt->sched->procs_changed)
-        rt->sched->procs_changed(rt->sched_state, 0, n);
+    if (gt_sched(rt)->procs_changed)
+        gt_sched(rt)->procs_changed(rt->sched_state, 0, n);
     return 0;
 }
 

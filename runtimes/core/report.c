@@ -177,7 +177,7 @@ void gt_dump(struct gt_runtime *rt, int fd)
     line(fd, "gauntlet: scheduler %s, tracer %s, syscalls %s; %d procs, %d idle, %d spinning, "
              "%d Ms (%d parked, %d locked), %d callbacks, stopping %u (%d to go), %d timers, "
              "%d wait for files",
-         rt->sched->head.name, rt->tracer->head.name,
+         gt_sched(rt)->head.name, gt_tracer(rt)->head.name,
          rt->syscalls == GT_SYSCALLS_STATUS ? "status" : "scanbit", gt_load_relaxed(&rt->procs),
          gt_load_relaxed(&rt->idle_ps), gt_load_relaxed(&rt->spinning), rt->n_ms, rt->n_idle_ms,
          rt->n_locked_idle, rt->in_callback, gt_load_relaxed(&rt->stopping), rt->stop_wait,

@@ -59,7 +59,7 @@ GT_HOT struct gt_g *gt_pick(struct gt_m *m, enum gt_pick_from from, bool *inheri
 {
     struct gt_runtime *rt = m->rt;
     uint32_t flags = 0;
-    struct gt_task *t = rt->sched->pick(rt->sched_state, m->t.p, from, &flags);
+    struct gt_task *t = gt_sched_pick(rt, m->t.p, from, &flags);
     *inherit = (flags & GT_PICK_INHERIT) != 0;
     return gt_g_of(t); /* the face is first: NULL stays NULL */
 }
@@ -68,7 +68,7 @@ GT_HOT void gt_enqueue(struct gt_m *m, struct gt_g *g, enum gt_enqueue_kind kind
 {
     struct gt_runtime *rt = m->rt;
     struct gt_proc *p = m->t.p;
-    rt->sched->enqueue(rt->sched_state, p, &g->t, gt_likely(p != NULL) ? kind : GT_ENQ_GLOBAL);
+    gt_sched_enqueue(rt, p, &g->t, gt_likely(p != NULL) ? kind : GT_ENQ_GLOBAL);
 }
 
 /* gt_ready for a pinned caller. */

@@ -90,6 +90,38 @@ static int fail(char *err, size_t n, int rc, const char *what)
     return rc;
 }
 
+#if GT_FUSED
+/* Is `head` this program's own plugin of that name? Another table of the name is another plugin. */
+static bool is_builtin(const struct gt_plugin_head *head, uint32_t magic, const char *name)
+{
+    const struct gt_plugin_head *h;
+    for (size_t i = 0; (h = gt_plugin_builtin(magic, i)) != NULL; i++)
+        if (h == head)
+            return strcmp(h->name, name) == 0;
+    return false;
+}
+
+/* core/bound.h: the tables of c are those of the other core in this program, or the null tracer. */
+static int check_bound(const struct gt_config *c, char *err, size_t n)
+{
+    const char *scheduler = GT_BOUND_SCHEDULER.head.name, *tracer = GT_BOUND_TRACER.head.name;
+    if (is_builtin(&c->scheduler->head, GT_MAGIC_SCHEDULER, scheduler) &&
+        ((c->tracer->head.flags & GT_TRACER_NULL) ||
+         is_builtin(&c->tracer->head, GT_MAGIC_TRACER, tracer)))
+        return 0;
+    snprintf(err, n, "%s has the scheduler %s and the tracer %s bound into it and runs no other: "
+                     "use these, the tracer none, or the runtime gmp",
+             gt_gmp.head.name, scheduler, tracer);
+    return -ENOTSUP;
+}
+#else
+static int check_bound(const struct gt_config *c, char *err, size_t n)
+{
+    (void)c, (void)err, (void)n;
+    return 0;
+}
+#endif
+
 static int check_config(const struct gt_config *c, char *err, size_t n)
 {
     if (!c->scheduler || !c->tracer) {
@@ -101,7 +133,9 @@ static int check_config(const struct gt_config *c, char *err, size_t n)
         return -EINVAL;
     }
     int rc = gt_plugin_check(&c->scheduler->head, GT_MAGIC_SCHEDULER, err, n);
-    return rc ? rc : gt_plugin_check(&c->tracer->head, GT_MAGIC_TRACER, err, n);
+    if (rc == 0)
+        rc = gt_plugin_check(&c->tracer->head, GT_MAGIC_TRACER, err, n);
+    return rc ? rc : check_bound(c, err, n);
 }
 
 /* Places for as many Ps as the binding can give; at least those asked for. */
@@ -128,14 +162,14 @@ static int make_places(struct gt_runtime *rt, char *err, size_t n)
 static int make_states(struct gt_runtime *rt)
 {
     int32_t nodes = gt_topo_nodes(rt->topo);
-    rt->sched_state = gt_alloc(rt->arena, rt->sched->runtime_state + 1u, -1);
-    rt->tracer_state = gt_alloc(rt->arena, rt->tracer->runtime_state + 1u, -1);
+    rt->sched_state = gt_alloc(rt->arena, gt_sched(rt)->runtime_state + 1u, -1);
+    rt->tracer_state = gt_alloc(rt->arena, gt_tracer(rt)->runtime_state + 1u, -1);
     rt->node_state = gt_alloc(rt->arena, (size_t)nodes * sizeof(void *), -1);
     rt->gfree = gt_alloc(rt->arena, (size_t)nodes * sizeof *rt->gfree, -1);
     if (!rt->sched_state || !rt->tracer_state || !rt->node_state || !rt->gfree)
         return -ENOMEM;
     for (int32_t i = 0; i < nodes; i++) {
-        rt->node_state[i] = gt_alloc(rt->arena, rt->sched->node_state + 1u, i);
+        rt->node_state[i] = gt_alloc(rt->arena, gt_sched(rt)->node_state + 1u, i);
         if (!rt->node_state[i])
             return -ENOMEM;
     }
@@ -154,13 +188,13 @@ static void init_locks(struct gt_runtime *rt)
 static int init_plugins(struct gt_runtime *rt, char *err, size_t n)
 {
     gt_host_init(rt);
-    int rc = rt->sched->init(rt->sched_state, &rt->sched_host);
+    int rc = gt_sched(rt)->init(rt->sched_state, &rt->sched_host);
     if (rc != 0)
-        return fail(err, n, rc, rt->sched->head.name);
+        return fail(err, n, rc, gt_sched(rt)->head.name);
     rt->sched_ready = true;
-    rc = rt->tracer->init ? rt->tracer->init(rt->tracer_state, &rt->tracer_host) : 0;
+    rc = gt_tracer(rt)->init ? gt_tracer(rt)->init(rt->tracer_state, &rt->tracer_host) : 0;
     if (rc != 0)
-        return fail(err, n, rc, rt->tracer->head.name);
+        return fail(err, n, rc, gt_tracer(rt)->head.name);
     rt->tracer_ready = true;
     return 0;
 }
@@ -168,7 +202,7 @@ static int init_plugins(struct gt_runtime *rt, char *err, size_t n)
 static int init_rest(struct gt_runtime *rt, char *err, size_t n)
 {
     struct gt_stacks_options so = {.size = rt->config.stack_size};
-    size_t least = sizeof(struct gt_g) + rt->sched->g_state + rt->tracer->g_state + STACK_LEAST;
+    size_t least = sizeof(struct gt_g) + gt_sched(rt)->g_state + gt_tracer(rt)->g_state + STACK_LEAST;
     if (so.size != 0 && so.size < least) {
         snprintf(err, n, "stack_size is %zu; it must be at least %zu (the struct of the G and its "
                          "plugins' state stand on it)", so.size, least);
@@ -232,14 +266,14 @@ int gt_runtime_create(const struct gt_config *c, struct gt_runtime **out, char *
         rt->config.max_ms = GT_MS_DEFAULT;
     if (rt->config.watchdog_ns <= 0)
         rt->config.watchdog_ns = WATCHDOG_NS;
-    rt->sched = c->scheduler;
-    rt->tracer = c->tracer;
+    rt->sched = GT_FUSED ? gt_sched(rt) : c->scheduler;
+    rt->tracer = GT_FUSED ? gt_tracer(rt) : c->tracer;
     rt->syscalls = c->syscalls;
     rt->topo = topo;
     rt->arena = arena;
     rt->asym = !GT_TSAN && gt_os_membarrier() == 0;
     rt->core_sections =
-        (rt->tracer->head.flags & GT_TRACER_CORE_SECTIONS) && gt_os_membarrier() == 0;
+        (gt_tracer(rt)->head.flags & GT_TRACER_CORE_SECTIONS) && gt_os_membarrier() == 0;
     init_locks(rt);
     rc = set_fault(rt, c->fault, err, n);
     if (rc == 0)
@@ -268,8 +302,8 @@ static void destroy_ps(struct gt_runtime *rt)
     for (int32_t i = 0; i < gt_load_relaxed(&rt->allp_len); i++) {
         struct gt_p *p = gt_load_relaxed(&rt->allp[i]);
         gt_timers_fini(p);
-        if (rt->sched->p_fini)
-            rt->sched->p_fini(rt->sched_state, &p->t);
+        if (gt_sched(rt)->p_fini)
+            gt_sched(rt)->p_fini(rt->sched_state, &p->t);
     }
 }
 
@@ -283,10 +317,10 @@ void gt_runtime_destroy(struct gt_runtime *rt)
     gt_gc_destroy(rt);
     if (rt->sched_ready) {
         destroy_ps(rt);
-        rt->sched->fini(rt->sched_state);
+        gt_sched(rt)->fini(rt->sched_state);
     }
-    if (rt->tracer_ready && rt->tracer->fini)
-        rt->tracer->fini(rt->tracer_state);
+    if (rt->tracer_ready && gt_tracer(rt)->fini)
+        gt_tracer(rt)->fini(rt->tracer_state);
     if (rt->signals_ready)
         gt_preempt_fini();
 #if GT_ORACLE
@@ -439,8 +473,8 @@ static void drop_gs(struct gt_runtime *rt)
 {
     struct gt_tasks left = {0};
     for (int32_t i = 0; i < gt_load_relaxed(&rt->allp_len); i++)
-        rt->sched->drain(rt->sched_state, &gt_load_relaxed(&rt->allp[i])->t, &left);
-    rt->sched->drain_shared(rt->sched_state, &left);
+        gt_sched(rt)->drain(rt->sched_state, &gt_load_relaxed(&rt->allp[i])->t, &left);
+    gt_sched(rt)->drain_shared(rt->sched_state, &left);
     for (struct gt_g *g = rt->all_gs; g; g = g->all_next) {
         uint64_t w = gt_load_relaxed(&g->t.status);
         if (gt_status_of(w) == GT_G_DEAD)
@@ -455,8 +489,8 @@ static void drop_gs(struct gt_runtime *rt)
         g->gc_credit = 0;
         gt_fiber_reset(&g->stack.fiber);
         rt->dropped++;
-        if (rt->tracer->g_dies)
-            rt->tracer->g_dies(rt->tracer_state, &g->t);
+        if (gt_tracer(rt)->g_dies)
+            gt_tracer(rt)->g_dies(rt->tracer_state, &g->t);
         if (!(g->flags & GT_GF_EXTRA))
             gt_g_free(rt->boot_m, g);
     }
@@ -500,8 +534,8 @@ static void reset_after_run(struct gt_runtime *rt)
     gt_profile_stop(rt);
     gt_journal_epoch(rt, false);
     gt_store_relaxed(&rt->trace_on, 0u);
-    if (rt->tracer->run_ended) /* also when the trace is off: a G may have been in start or stop */
-        rt->tracer->run_ended(rt->tracer_state);
+    if (gt_tracer(rt)->run_ended) /* also when the trace is off: a G may have been in start or stop */
+        gt_tracer(rt)->run_ended(rt->tracer_state);
     rt->idle_ms = NULL;
     rt->n_idle_ms = rt->n_locked_idle = rt->stop_wait = 0;
     gt_mutex_init(rt->world_sema);
@@ -641,8 +675,10 @@ void gt_runtime_stats(struct gt_runtime *rt, struct gt_runtime_stats *s)
     s->unowned_stacks = gt_load_relaxed(&rt->unowned_stacks);
     for (int i = 0; i < GT_VIOLATIONS; i++)
         s->violations_by[i] = gt_load_relaxed(&rt->violations_by[i]);
-    if (rt->tracer->books)
-        rt->tracer->books(rt->tracer_state, &s->books);
+    if (gt_tracer(rt)->count)
+        s->events = gt_tracer(rt)->count(rt->tracer_state);
+    if (gt_tracer(rt)->books)
+        gt_tracer(rt)->books(rt->tracer_state, &s->books);
     s->stop_ns_last = gt_load_relaxed(&rt->stop_ns_last);
     s->stop_ns_max = gt_load_relaxed(&rt->stop_ns_max);
     s->transitions = transitions_of(rt);

@@ -38,7 +38,7 @@ bool gt_rspin_parked(struct gt_g *g, void *arg)
     return true;
 }
 
-void gt_rspin_park_on_system(void *arg)
+GT_OFTEN void gt_rspin_park_on_system(void *arg)
 {
     struct gt_m *m = gt_on_system(arg);
     (void)gt_stop_to_wait(m);

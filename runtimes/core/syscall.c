@@ -418,7 +418,7 @@ void gt_syscall_exit_slow(struct gt_m *m)
     }
     if (p)
         gt_p_acquire(m, p);
-    rt->sched->enqueue(rt->sched_state, NULL, &g->t, GT_ENQ_GLOBAL);
+    gt_sched(rt)->enqueue(rt->sched_state, NULL, &g->t, GT_ENQ_GLOBAL);
     gt_wake_maybe(rt);
     if (m->lockedg != NULL)
         gt_schedule(m);

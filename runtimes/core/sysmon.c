@@ -91,8 +91,8 @@ static bool in_syscall(struct gt_runtime *rt, struct gt_p *p)
 
 static bool others_can_work(struct gt_runtime *rt, struct gt_p *p)
 {
-    bool queued = rt->sched->p_has_work ? rt->sched->p_has_work(rt->sched_state, &p->t)
-                                        : rt->sched->has_work(rt->sched_state, &p->t);
+    bool queued = gt_sched(rt)->p_has_work ? gt_sched(rt)->p_has_work(rt->sched_state, &p->t)
+                                        : gt_sched(rt)->has_work(rt->sched_state, &p->t);
     return !queued && gt_load_relaxed(&rt->spinning) + gt_load_relaxed(&rt->idle_ps) > 0;
 }
 
@@ -191,10 +191,10 @@ static void start_what_was_missed(struct gt_runtime *rt, int64_t now)
     if (gt_load_relaxed(&rt->idle_ps) == 0 || gt_load_relaxed(&rt->spinning) != 0)
         return;
     int64_t due = gt_load_relaxed(&rt->n_timers) > 0 ? gt_timers_next_all(rt) : 0;
-    bool reader = gt_load_relaxed(&rt->reader) != NULL && rt->tracer->reader_wanted &&
-                  rt->tracer->reader_wanted(rt->tracer_state);
+    bool reader = gt_load_relaxed(&rt->reader) != NULL && gt_tracer(rt)->reader_wanted &&
+                  gt_tracer(rt)->reader_wanted(rt->tracer_state);
     if ((due != 0 && due <= now) || reader ||
-        (!GT_FAULT(wakeup_lost) && rt->sched->has_work(rt->sched_state, NULL)))
+        (!GT_FAULT(wakeup_lost) && gt_sched(rt)->has_work(rt->sched_state, NULL)))
         gt_m_start(rt, NULL, false);
 }
 
@@ -284,7 +284,7 @@ static void sleep_deeply(struct gt_runtime *rt)
     int64_t now = gt_nanotime();
     /* The poller wakes for timers; this is for a machine that could not make one. */
     int64_t wait = next ? (next > now ? next - now : 0) + SLICE : -1;
-    if (rt->sched->has_work(rt->sched_state, NULL))
+    if (gt_sched(rt)->has_work(rt->sched_state, NULL))
         wait = GT_NS_PER_MS; /* no thread could be made for it, or it is being taken */
     bool polled_by_nobody =
         gt_load_relaxed(&rt->poll_waiters) != 0 && gt_load_relaxed(&rt->last_poll) != 0;

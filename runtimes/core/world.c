@@ -215,8 +215,8 @@ static struct gt_p *distribute(struct gt_m *m)
             continue;
         }
         gt_p_set(m, p, gt_tok_none(), GT_P_IDLE);
-        bool work = rt->sched->p_has_work ? rt->sched->p_has_work(rt->sched_state, &p->t)
-                                          : rt->sched->has_work(rt->sched_state, &p->t);
+        bool work = gt_sched(rt)->p_has_work ? gt_sched(rt)->p_has_work(rt->sched_state, &p->t)
+                                          : gt_sched(rt)->has_work(rt->sched_state, &p->t);
         if (work) {
             p->runnable_next = list;
             list = p;
@@ -249,7 +249,7 @@ void gt_world_start_held(struct gt_runtime *rt)
     gt_trace_release(m, tok);
     gt_fence_heavy(rt); /* pair: asym */
     if (gt_load_relaxed(&rt->idle_ps) != 0 &&
-        (rt->sched->has_work(rt->sched_state, NULL) || gt_gc_idle_work(rt)))
+        (gt_sched(rt)->has_work(rt->sched_state, NULL) || gt_gc_idle_work(rt)))
         gt_wake(rt); /* not for nothing: an M that wakes delays the next stop */
     gt_unpin(m);
 }
@@ -442,7 +442,7 @@ static void make_ready(struct gt_m *m, struct gt_g *g)
     gt_g_change_scanned(m, g, tok, GT_G_RUNNABLE);
     GT_EMIT(m, tok, go_unblock, &g->t);
     gt_trace_release(m, tok);
-    rt->sched->enqueue(rt->sched_state, m->t.p, &g->t, m->t.p ? GT_ENQ_LOCAL : GT_ENQ_GLOBAL);
+    gt_sched(rt)->enqueue(rt->sched_state, m->t.p, &g->t, m->t.p ? GT_ENQ_LOCAL : GT_ENQ_GLOBAL);
     gt_wake_maybe(rt);
 }
 

@@ -45,6 +45,8 @@ static inline struct gt_m *gt_tls_m(void)
  * disturbs the CPU's prediction of returns. Contexts of both kinds fit each other.
  * To be used where few values are live across the switch.
  */
+#define GT_CTX_INLINE static inline __attribute__((always_inline))
+
 #if defined(__x86_64__)
 #if defined(__AVX512F__)
 #define GT_CTX_LOST_AVX512                                                                         \
@@ -61,7 +63,7 @@ static inline struct gt_m *gt_tls_m(void)
         "xmm12", "xmm13", "xmm14", "xmm15", "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)",     \
         "st(6)", "st(7)", "cc", "memory"
 
-static inline void gt_ctx_switch_inline(struct gt_ctx *save, const struct gt_ctx *to)
+GT_CTX_INLINE void gt_ctx_switch_inline(struct gt_ctx *save, const struct gt_ctx *to)
 {
     void *from = save, *next = (void *)(uintptr_t)to, *pc = to->pc, *scratch;
     __asm__ volatile("leaq 1f(%%rip), %3\n\t"
@@ -77,7 +79,7 @@ static inline void gt_ctx_switch_inline(struct gt_ctx *save, const struct gt_ctx
                      : GT_CTX_LOST);
 }
 
-GT_NORETURN static inline void gt_ctx_jump_inline(const struct gt_ctx *to)
+GT_NORETURN GT_CTX_INLINE void gt_ctx_jump_inline(const struct gt_ctx *to)
 {
     __asm__ volatile("movq (%0), %%rsp\n\t"
                      "movq 8(%0), %%rbp\n\t"
@@ -89,7 +91,7 @@ GT_NORETURN static inline void gt_ctx_jump_inline(const struct gt_ctx *to)
 }
 
 /* gt_ctx_call_inline by who will not come back: nothing is saved. */
-GT_NORETURN static inline void gt_ctx_start_inline(void *top, void (*fn)(void *), void *arg)
+GT_NORETURN GT_CTX_INLINE void gt_ctx_start_inline(void *top, void (*fn)(void *), void *arg)
 {
     void *sp = (void *)((uintptr_t)top & ~(uintptr_t)15);
     __asm__ volatile("movq %0, %%rsp\n\t"
@@ -102,7 +104,7 @@ GT_NORETURN static inline void gt_ctx_start_inline(void *top, void (*fn)(void *)
     __builtin_unreachable();
 }
 
-static inline void gt_ctx_call_inline(struct gt_ctx *save, void *top, void (*fn)(void *), void *arg)
+GT_CTX_INLINE void gt_ctx_call_inline(struct gt_ctx *save, void *top, void (*fn)(void *), void *arg)
 {
     void *from = save, *sp = (void *)((uintptr_t)top & ~(uintptr_t)15);
     void *pc = (void *)(uintptr_t)fn;
@@ -135,7 +137,7 @@ static inline void gt_ctx_call_inline(struct gt_ctx *save, void *top, void (*fn)
         "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", \
         "v26", "v27", "v28", "v29", "v30", "v31", "cc", "memory"
 
-static inline void gt_ctx_switch_inline(struct gt_ctx *save, const struct gt_ctx *to)
+GT_CTX_INLINE void gt_ctx_switch_inline(struct gt_ctx *save, const struct gt_ctx *to)
 {
     register void *from __asm__("x0") = save;
     register void *next __asm__("x1") = (void *)(uintptr_t)to;
@@ -153,7 +155,7 @@ static inline void gt_ctx_switch_inline(struct gt_ctx *save, const struct gt_ctx
                      : "x2", "x3", GT_CTX_LOST);
 }
 
-GT_NORETURN static inline void gt_ctx_jump_inline(const struct gt_ctx *to)
+GT_NORETURN GT_CTX_INLINE void gt_ctx_jump_inline(const struct gt_ctx *to)
 {
     __asm__ volatile("ldr x17, [%0, #16]\n\t"
                      "ldp x16, x29, [%0]\n\t"
@@ -165,7 +167,7 @@ GT_NORETURN static inline void gt_ctx_jump_inline(const struct gt_ctx *to)
     __builtin_unreachable();
 }
 
-GT_NORETURN static inline void gt_ctx_start_inline(void *top, void (*fn)(void *), void *arg)
+GT_NORETURN GT_CTX_INLINE void gt_ctx_start_inline(void *top, void (*fn)(void *), void *arg)
 {
     register void *x0 __asm__("x0") = arg;
     register void *sp __asm__("x2") = (void *)((uintptr_t)top & ~(uintptr_t)15);
@@ -181,7 +183,7 @@ GT_NORETURN static inline void gt_ctx_start_inline(void *top, void (*fn)(void *)
     __builtin_unreachable();
 }
 
-static inline void gt_ctx_call_inline(struct gt_ctx *save, void *top, void (*fn)(void *), void *arg)
+GT_CTX_INLINE void gt_ctx_call_inline(struct gt_ctx *save, void *top, void (*fn)(void *), void *arg)
 {
     register void *x0 __asm__("x0") = arg;
     register void *from __asm__("x1") = save;

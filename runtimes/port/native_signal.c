@@ -3,13 +3,21 @@
  * Native port: signals.
  *
  * Signal actions belong to the process, so the table of claims is one of the two
- * globals of the port (the other is the M's thread-local slot).
+ * globals of the port (the other is the M's thread-local slot). A process may have the
+ * core more than once (gt_gmp_unhooked, gt_peer_gmp_fused), each with handlers of its own;
+ * all of them claim here. With a table each, an action claimed again would lie above and
+ * below the other's, and a signal that nobody takes would go round for ever:
  *
- * I1  A slot's `previous` and `handler` are written only while its count is 0 and
- *     before the port's action is installed, so a handler that runs never sees
- *     them half written.
- * I2  A slot's handler stays after the last release: a signal that is already on
- *     its way may still read it. With count 0 it goes to the previous action.
+ *     A claims     previous of A: default     B claims      previous of B: A
+ *     A releases   B's action stays           A claims      previous of A: B
+ *
+ * I1  A signal's `previous` is written only while nobody claims it and before the port's
+ *     action is installed; a slot's handler once, before its first count. So a handler that
+ *     runs never sees them half written.
+ * I2  A slot's handler stays for ever: a signal that is already on its way may still read
+ *     it. With all counts 0 it goes to the previous action.
+ * I3  Every handler that claims a signal is asked, also when another took it: each knows
+ *     its own threads only.
  * O1  claim publishes the count with release; on_signal reads it with acquire and
  *     then sees I1's fields.
  * Progress: on_signal takes no lock. claim and release spin on one lock whose
@@ -31,11 +39,18 @@
 #include "port/native_ticker.h"
 
 #define SIGNALS 65
+#define HANDLERS 4 /* of one signal */
+
+typedef bool (*handler_fn)(struct gt_sigctx *ctx);
+
+struct claimant {
+    handler_fn handler;
+    gt_a32 count;
+};
 
 struct claim {
-    bool (*handler)(struct gt_sigctx *ctx);
     struct sigaction previous;
-    gt_a32 count;
+    struct claimant by[HANDLERS];
 };
 
 static struct {
@@ -110,6 +125,16 @@ static void pass_on(const struct sigaction *previous, int signo, siginfo_t *info
         previous->sa_handler(signo);
 }
 
+/* I3. */
+static bool ask(struct claim *c, struct gt_sigctx *ctx)
+{
+    bool taken = false;
+    for (int i = 0; i < HANDLERS; i++)
+        if (gt_load_acquire(&c->by[i].count) > 0) /* pair: signal-claim */
+            taken |= c->by[i].handler(ctx);
+    return taken;
+}
+
 /* Any thread, any point, on its alternate stack where it has one. */
 static void on_signal(int signo, siginfo_t *info, void *raw)
 {
@@ -119,11 +144,8 @@ static void on_signal(int signo, siginfo_t *info, void *raw)
         .signo = signo, .code = info->si_code, .fault_addr = info->si_addr, .raw = raw};
     if (info->si_code == SI_TIMER)
         ctx.mark = gt_ticker_mark(info->si_value.sival_ptr);
-    bool taken = false;
     read_registers(&ctx, raw);
-    if (gt_load_acquire(&c->count) > 0) /* pair: signal-claim */
-        taken = c->handler(&ctx);
-    if (taken)
+    if (ask(c, &ctx))
         write_registers(&ctx, raw);
     else
         pass_on(&c->previous, signo, info, raw);
@@ -151,66 +173,96 @@ static bool action_is_ours(const struct sigaction *a)
     return (a->sa_flags & SA_SIGINFO) && a->sa_sigaction == on_signal;
 }
 
-/* Needs the lock. When the port's action is still there (see release_last), the
+/* Needs the lock, nobody claims it. When the port's action is still there (see restore), the
  * previous one is already known. */
-static int install_first(int signo, struct claim *c, bool (*handler)(struct gt_sigctx *))
+static int remember(int signo, struct claim *c)
 {
-    struct sigaction now, ours;
+    struct sigaction now;
     int err = gt_result_int(sigaction(signo, NULL, &now));
-    if (err)
-        return err;
+    if (!err && !action_is_ours(&now))
+        c->previous = now;
+    return err;
+}
+
+static int install(int signo)
+{
+    struct sigaction ours;
     memset(&ours, 0, sizeof ours);
     ours.sa_sigaction = on_signal;
     ours.sa_flags = SA_ONSTACK | SA_RESTART | SA_SIGINFO;
     sigemptyset(&ours.sa_mask);
     sigaddset(&ours.sa_mask, gt_signal_preempt());
-    if (!action_is_ours(&now))
-        c->previous = now;
-    c->handler = handler;
-    gt_store_release(&c->count, 1u); /* pair: signal-claim */
-    err = gt_result_int(sigaction(signo, &ours, NULL));
+    return gt_result_int(sigaction(signo, &ours, NULL));
+}
+
+/* Needs the lock. */
+static bool is_claimed(struct claim *c)
+{
+    for (int i = 0; i < HANDLERS; i++)
+        if (gt_load_relaxed(&c->by[i].count) > 0)
+            return true;
+    return false;
+}
+
+/* Needs the lock. The handler's slot, or a free one, which becomes its own; NULL: none. */
+static struct claimant *slot_of(struct claim *c, handler_fn handler)
+{
+    for (int i = 0; i < HANDLERS; i++) {
+        if (!c->by[i].handler)
+            c->by[i].handler = handler;
+        if (c->by[i].handler == handler)
+            return &c->by[i];
+    }
+    return NULL;
+}
+
+/* Needs the lock. I1: what a handler needs, its count, the action. */
+static int claim(int signo, struct claim *c, handler_fn handler)
+{
+    bool first = !is_claimed(c);
+    struct claimant *by = slot_of(c, handler);
+    if (!by)
+        return -EBUSY;
+    uint32_t count = gt_load_relaxed(&by->count);
+    int err = first ? remember(signo, c) : 0;
     if (err)
-        gt_store_relaxed(&c->count, 0u);
+        return err;
+    gt_store_release(&by->count, count + 1); /* pair: signal-claim */
+    err = first ? install(signo) : 0;
+    if (err)
+        gt_store_relaxed(&by->count, count);
     return err;
 }
 
-int gt_signal_claim(int signo, bool (*handler)(struct gt_sigctx *ctx))
+int gt_signal_claim(int signo, handler_fn handler)
 {
-    int err = 0;
     if (signo <= 0 || signo >= SIGNALS)
         return -EINVAL;
-    struct claim *c = &signal_claims.of[signo];
     lock_claims();
-    uint32_t count = gt_load_relaxed(&c->count);
-    if (count == 0)
-        err = install_first(signo, c, handler);
-    else if (c->handler != handler)
-        err = -EBUSY;
-    else
-        gt_store_release(&c->count, count + 1); /* pair: signal-claim */
+    int err = claim(signo, &signal_claims.of[signo], handler);
     unlock_claims();
     return err;
 }
 
 /* Needs the lock. Somebody who installed an action later keeps it, and passes the
  * signal to us: on_signal then goes straight to the previous action (I2). */
-static void release_last(int signo, struct claim *c)
+static void restore(int signo, struct claim *c)
 {
     struct sigaction now;
-    gt_store_release(&c->count, 0u); /* pair: signal-claim */
     if (sigaction(signo, NULL, &now) == 0 && action_is_ours(&now))
         sigaction(signo, &c->previous, NULL);
 }
 
-void gt_signal_release(int signo)
+void gt_signal_release(int signo, handler_fn handler)
 {
     struct claim *c = &signal_claims.of[signo];
     lock_claims();
-    uint32_t count = gt_load_relaxed(&c->count);
-    if (count == 1)
-        release_last(signo, c);
-    else if (count > 1)
-        gt_store_release(&c->count, count - 1); /* pair: signal-claim */
+    struct claimant *by = slot_of(c, handler);
+    uint32_t count = by ? gt_load_relaxed(&by->count) : 0;
+    if (count > 0)
+        gt_store_release(&by->count, count - 1); /* pair: signal-claim */
+    if (count == 1 && !is_claimed(c))
+        restore(signo, c);
     unlock_claims();
 }
 

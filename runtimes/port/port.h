@@ -31,6 +31,9 @@ enum gt_port_flavour {
 /* Reads what belongs to others, knowingly. */
 #define GT_NO_SANITIZE __attribute__((no_sanitize("thread", "address")))
 #define GT_NORETURN __attribute__((noreturn))
+/* A function that never returns but runs all the time: without it the compiler takes it for one
+ * that runs once, and makes it small, not fast. */
+#define GT_OFTEN __attribute__((hot))
 #define GT_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define gt_likely(x) __builtin_expect(!!(x), 1)
 #define gt_unlikely(x) __builtin_expect(!!(x), 0)
@@ -120,10 +123,12 @@ int gt_signal_tick(void);
 /* Process-wide handler for `signo`, on the alternate stack when the thread has
  * one. Counted: the first caller installs, the last release restores what was
  * there. The handler returns true when the signal was its own, and the thread then
- * goes on with the pc, sp and fp that ctx holds; else the previous action gets it.
- * 0; -EBUSY: another handler has it; -EINVAL. Neither may be called in a handler. */
+ * goes on with the pc, sp and fp that ctx holds. Several handlers may claim a signal:
+ * each is asked; when it was nobody's the previous action gets it.
+ * 0; -EBUSY: as many handlers as there may be, 4, have claimed it; -EINVAL. Neither may be
+ * called in a handler. */
 int gt_signal_claim(int signo, bool (*handler)(struct gt_sigctx *ctx));
-void gt_signal_release(int signo);
+void gt_signal_release(int signo, bool (*handler)(struct gt_sigctx *ctx));
 /* An alternate signal stack for the calling thread; `old` for restore. */
 struct gt_altstack {
     void *base;

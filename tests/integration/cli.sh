@@ -119,23 +119,12 @@ sed -n 's/^  replay: "gauntlet \(.*\)"$/\1/p' "$place/out" | head -n 1 >"$place/
 read -ra replay <"$place/replay"
 shows 0 out 'seed: 7' "${replay[@]}"
 
-# bench: a table no wider than 100, JSON with every sample, a file that is whole.
-run 0 bench yield pingpong --duration=200ms --repetitions=3 --out="$place/bench" || true
+# bench: a table no wider than 100 (more: bench.sh).
+run 0 bench yield pingpong --duration=200ms --repetitions=3 || true
 if [ "$(awk '{ if (length($0) > n) n = length($0) } END { print n + 0 }' "$place/out")" -gt 100 ]; then
   not_ok 'the table is wider than 100 columns'
 fi
 if grep -q "$(printf '\033')" "$place/out"; then not_ok 'colour in a file'; fi
-if [ "$(find "$place/bench" -type f | wc -l)" != 1 ]; then not_ok 'bench --out leaves one file'; fi
-run 0 bench yield mutex on-yield --duration=100ms --repetitions=3 --scheduler=worksteal --json || true
-for file in "$place/out" "$place/bench/bench.json"; do
-  python3 -c '
-import json, sys
-report = json.load(open(sys.argv[1]))
-assert report["context"]["complete"], report["context"]
-for b in report["benchmarks"]:
-    assert len(b["samples"]) == 3 and b["verified"] and b["q1"] <= b["median"] <= b["q3"], b' "$file" \
-    2>>"$place/err" || not_ok "the JSON of bench: $file"
-done
 shows 5 err nowhere bench cas --duration=10ms --repetitions=1 --out=/dev/null/nowhere
 if [ -e /dev/full ]; then
   got=0
@@ -154,15 +143,8 @@ interrupted() { # WAIT ARGUMENT...
   wait $pid || got=$?
   if [ $got != 5 ]; then not_ok "interrupted: exit $got, not 5: $*"; fi
 }
-interrupted 2 bench --duration=300s --repetitions=999 cas yield --out="$place/partial"
+interrupted 2 bench --duration=300s --repetitions=999 cas yield
 grep -q partial "$place/out" || not_ok 'a partial table says so'
-grep -Eq '^\(CAS\)|^yield' "$place/out" || not_ok 'no partial table'
-python3 -c '
-import json, sys
-report = json.load(open(sys.argv[1]))
-assert not report["context"]["complete"]
-assert any(b["samples"] for b in report["benchmarks"])' "$place/partial/bench.json" 2>>"$place/err" ||
-  not_ok 'the partial JSON'
 interrupted 1 stress yield --duration=300s
 grep -q '^Bail out!' "$place/out" || not_ok 'no bail-out'
 

@@ -22,7 +22,7 @@ workloads = on-yield
 schedulers = worksteal
 tracers = gen
 duration = 50ms
-repetitions = 3
+repetitions = 9
 TEXT
 
 # ---- the table, the JSON, the files
@@ -49,7 +49,7 @@ for key in "cpu", "kernel", "topology", "settings", "mitigations", "build", "lib
     assert e[key], key
 assert e["build"]["revision"] and e["build"]["flags"]'
 json "$place/a/cells/0005.json" '
-assert d["verdict"] == "ok" and len(d["benchmarks"][0]["samples"]) == 3, d'
+assert d["verdict"] == "ok" and len(d["benchmarks"][0]["samples"]) == 9, d'
 json "$place/a/run.json" 'assert d["plan"]["text"].startswith("[stress]") and len(d["plan"]["cells"]) == 6'
 run 0 --plan="$place/tiny.ini" --out="$place/b" --json "${stand_ins[@]}" || true
 json "$place/out" 'assert d["complete"] and len(d["rows"]) == 2'

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GT_TEST: lean workloads */
-/* The shared option parser, exit status precedence, the JSON writer's strings, figures. */
+/* The shared option parser, exit status precedence, the JSON writer's strings. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,6 @@
 #define GT_PROGRAM "gauntlet"
 #include "harness/json.h"
 #include "harness/outfile.h"
-#include "cli/figures.c"
 #include "cli/options.c"
 #include "cli/options_stress.c"
 #include "cli/shared.c"
@@ -170,35 +169,6 @@ static void test_json_bytes(void)
     free(text);
 }
 
-static void test_figures(void)
-{
-    struct gt_bench_row row = {.about = GT_BENCH_OVER, .target = 4, .stretch = 2, .bounded = true};
-    struct gt_figures f = {.row = &row};
-    static const double values[] = {5, 1, 3, 2, 4};
-    for (size_t i = 0; i < 5; i++) {
-        struct gt_bench_sample s = {.value = values[i], .crossed = -1};
-        gt_series_add(&f.floor, &s);
-        s.value += 3;
-        gt_series_add(&f.columns[0], &s);
-        s.value = 2;
-        gt_series_add(&f.cas, &s);
-    }
-    row.cas = 4;
-    ok(gt_series_median(&f.floor) == 3.0 && gt_series_quantile(&f.floor, 0.25) == 2.0,
-       "median and quartile");
-    ok(gt_figure_bound(&f) == 1.25 * (3 + 4 * 2), "bound");
-    is_int(gt_figure_met(&f, 0), GT_MET_TARGET, "3 over the floor meets 4, not 2");
-    row.target = 2.5;
-    is_int(gt_figure_met(&f, 0), GT_MET_NOT, "and misses 2.5");
-    struct gt_bench_sample bad = {.wrong = true, .why = "sum"};
-    gt_series_add(&f.columns[0], &bad);
-    ok(!gt_figure_has(&f, 0) && gt_figure_met(&f, 0) == GT_MET_NO_TARGET,
-       "a figure whose check failed is void");
-    free(f.floor.v);
-    free(f.columns[0].v);
-    free(f.cas.v);
-}
-
 int main(void)
 {
     test_values();
@@ -206,6 +176,5 @@ int main(void)
     test_exits();
     test_json();
     test_json_bytes();
-    test_figures();
     return done_testing();
 }

@@ -69,6 +69,34 @@ static void test_names(void)
 #include "runtimes.def"
 }
 
+/* Each peer of the list is built, or absent with the reason; never both, never neither. */
+static void is_there_or_not(const char *name, const char *summary)
+{
+    const struct gt_plugin_head *h = gt_plugin_find(GT_MAGIC_RUNTIME, name, err, sizeof err);
+    const struct gt_plugin_absent *a = gt_plugin_absent_find(GT_MAGIC_RUNTIME, name);
+    ok(!h != !a, "%s is built or absent", name);
+    is_str(h ? h->name : a->name, name, "name of %s", name);
+    is_str(h ? h->summary : a->summary, summary, "summary of %s", name);
+    ok(h || (strncmp(a->why, "not built: ", 11) == 0 && says_in_one_line(a->why)),
+       "%s: the reason is said: %s", name, h ? "" : err);
+}
+
+static void test_peers(void)
+{
+    size_t listed = 0, built = 0, absent = 0;
+#define GT_PEER(symbol, name, summary)                                                             \
+    is_there_or_not(name, summary);                                                                \
+    listed++;
+#include "runtimes.def"
+    while (gt_plugin_builtin(GT_MAGIC_RUNTIME, built))
+        built++;
+    while (gt_plugin_absent(GT_MAGIC_RUNTIME, absent))
+        absent++;
+    is_int(built + absent, listed + 1, "the runtimes are gmp and the peers");
+    ok(!gt_plugin_absent(GT_MAGIC_SCHEDULER, 0) && !gt_plugin_absent_find(GT_MAGIC_TRACER, "x"),
+       "nothing else is ever absent");
+}
+
 static void test_unknown(void)
 {
     ok(!gt_plugin_find(GT_MAGIC_SCHEDULER, "nosuch", err, sizeof err), "nosuch is not found");
@@ -220,6 +248,7 @@ int main(void)
 {
     test_builtins();
     test_names();
+    test_peers();
     test_unknown();
     test_head();
     test_scheduler_ops();

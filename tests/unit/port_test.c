@@ -276,7 +276,6 @@ static void test_claim(void)
     install_earlier(true);
     is_int(gt_signal_claim(SIGUSR1, first_handler), 0, "claim");
     is_int(gt_signal_claim(SIGUSR1, first_handler), 0, "the same claim again");
-    is_int(gt_signal_claim(SIGUSR1, second_handler), -EBUSY, "another handler is refused");
     take_it = 1;
     errno = ERANGE;
     raise_usr1();
@@ -286,20 +285,60 @@ static void test_claim(void)
     raise_usr1();
     ok(first_calls == 2 && chained == 1 && chained_info,
        "one not taken goes to the earlier action");
-    gt_signal_release(SIGUSR1);
+    gt_signal_release(SIGUSR1, first_handler);
     raise_usr1();
     ok(first_calls == 3, "one release of two keeps the claim");
-    gt_signal_release(SIGUSR1);
+    gt_signal_release(SIGUSR1, first_handler);
     raise_usr1();
     ok(first_calls == 3 && chained == 3, "the last one restores the earlier action");
     install_earlier(false);
     is_int(gt_signal_claim(SIGUSR1, second_handler), 0, "then another handler may claim");
     raise_usr1();
-    gt_signal_release(SIGUSR1);
+    gt_signal_release(SIGUSR1, second_handler);
     raise_usr1();
     ok(second_calls == 1 && chained == 4, "and an action without siginfo comes back");
     is_int(gt_signal_claim(0, first_handler), -EINVAL, "signal 0 is none");
     is_int(gt_signal_claim(SIGKILL, first_handler), -EINVAL, "SIGKILL cannot be claimed");
+}
+
+static volatile sig_atomic_t others[4];
+#define OTHER(i)                                                                                   \
+    static bool other_##i(struct gt_sigctx *c)                                                     \
+    {                                                                                              \
+        (void)c;                                                                                   \
+        others[i]++;                                                                               \
+        return false;                                                                              \
+    }
+OTHER(0)
+OTHER(1)
+OTHER(2)
+OTHER(3)
+
+/* Two cores in one process, made and ended in turns: a signal that is nobody's leaves them. */
+static void test_claim_together(void)
+{
+    chained = 0;
+    signal(SIGUSR2, plain_action);
+    is_int(gt_signal_claim(SIGUSR2, other_0), 0, "one handler");
+    is_int(gt_signal_claim(SIGUSR2, other_1), 0, "and another");
+    raise(SIGUSR2);
+    ok(others[0] == 1 && others[1] == 1 && chained == 1, "both are asked, then the earlier action");
+    gt_signal_release(SIGUSR2, other_0);
+    is_int(gt_signal_claim(SIGUSR2, other_0), 0, "the first comes back over the second");
+    raise(SIGUSR2);
+    ok(others[0] == 2 && others[1] == 2 && chained == 2, "and nothing goes round");
+    is_int(gt_signal_claim(SIGUSR2, other_2), 0, "a third");
+    is_int(gt_signal_claim(SIGUSR2, other_3), 0, "a fourth");
+    is_int(gt_signal_claim(SIGUSR2, second_handler), -EBUSY, "a fifth is refused");
+    gt_signal_release(SIGUSR2, other_0);
+    gt_signal_release(SIGUSR2, other_1);
+    gt_signal_release(SIGUSR2, other_2);
+    raise(SIGUSR2);
+    ok(others[2] == 0 && others[3] == 1 && others[0] == 2 && chained == 3, "who is left is asked");
+    gt_signal_release(SIGUSR2, other_3);
+    raise(SIGUSR2);
+    ok(others[3] == 1 && chained == 4, "after the last the earlier action is back");
+    signal(SIGUSR2, SIG_DFL);
 }
 
 /* Somebody else's action on top of ours is not taken away by the release. */
@@ -309,7 +348,7 @@ static void test_claim_under(void)
     signal(SIGUSR1, SIG_IGN);
     is_int(gt_signal_claim(SIGUSR1, second_handler), 0, "claim over an ignored signal");
     install_earlier(true);
-    gt_signal_release(SIGUSR1);
+    gt_signal_release(SIGUSR1, second_handler);
     ok(sigaction(SIGUSR1, NULL, &now) == 0 && now.sa_sigaction == earlier_action,
        "release leaves a later action alone");
     signal(SIGUSR1, SIG_DFL);
@@ -380,7 +419,7 @@ static void test_urge(void)
     ok(gt_load_relaxed(&urged_tid) == tid, "its handler runs on that thread");
     gt_store_release(&spin_end, 1u);
     gt_thread_join(&t);
-    gt_signal_release(gt_signal_preempt());
+    gt_signal_release(gt_signal_preempt(), on_urge);
 }
 
 static bool step_over(struct gt_sigctx *c)
@@ -414,7 +453,7 @@ static void test_fault_resume(void)
     faulted_at = NULL;
     is_int(gt_signal_claim(SIGSEGV, step_over), 0, "SIGSEGV can be claimed");
     (void)probe_byte(p + 3);
-    gt_signal_release(SIGSEGV);
+    gt_signal_release(SIGSEGV, step_over);
     ok(faulted_at == p + 3, "a handler may move the pc and the thread goes on there");
     gt_unmap(p, page);
 }
@@ -590,13 +629,14 @@ static void test_rest(void)
 
 int main(void)
 {
-    plan(118);
+    plan(127);
     test_threads();
     test_futex();
     test_await_pause();
     test_clocks();
     test_claim();
     test_claim_under();
+    test_claim_together();
     test_default();
     test_urge();
     test_fault_resume();
@@ -606,7 +646,7 @@ int main(void)
     test_guard(true);
     test_memory();
     test_altstack();
-    gt_signal_release(SIGSEGV);
+    gt_signal_release(SIGSEGV, on_fault);
     test_mask();
     test_thread_mask();
     test_poll();

@@ -9,10 +9,10 @@
 #include "common/cell.h"
 #include "common/child.h"
 #include "common/foreign.h"
-#include "core_bench.h"
 #include "floor.h"
 #include "gauntlet/atomic.h"
 #include "gauntlet/bench.h"
+#include "rows.h"
 
 #define US 1000ll
 #define MS 1000000ll
@@ -20,7 +20,7 @@
 /* ---- a workload -------------------------------------------------------- */
 static struct gt_workload_cell workload_cell(const struct gt_bench_cell *c)
 {
-    return (struct gt_workload_cell){.ops = c->env->ops,
+    return (struct gt_workload_cell){.ops = c->ops,
                                      .workload = c->workload,
                                      .config = c->config,
                                      .n = c->n,
@@ -47,19 +47,6 @@ static double extra_of(const struct gt_workload_result *r, const char *name, dou
     return otherwise;
 }
 
-static int measure_workload(const struct gt_bench_cell *c, struct gt_bench_sample *s)
-{
-    struct gt_workload_cell cell = workload_cell(c);
-    struct gt_cell_outcome o;
-    gt_cell_run_on(&cell, c->rt, &o);
-    if (o.result.ops > 0)
-        s->value = (double)o.result.ns / (double)o.result.ops;
-    s->ops = o.result.ops;
-    if (c->row->procs > 1)
-        s->crossed = extra_of(&o.result, "crossed", -1);
-    return judge(&o, s);
-}
-
 /* ---- a function on the first G ----------------------------------------- */
 struct call {
     const struct gt_bench_cell *c;
@@ -72,10 +59,10 @@ struct call {
 
 static int on_first_g(const struct gt_bench_cell *c, struct gt_bench_sample *s, gt_fn fn)
 {
-    struct call k = {.c = c, .ops = c->env->ops, .s = s};
+    struct call k = {.c = c, .ops = c->ops, .s = s};
     gt_init(&k.beat, 0u);
     gt_init(&k.stop, 0u);
-    int rc = c->env->ops->run(c->rt, fn, &k);
+    int rc = c->ops->run(c->rt, fn, &k);
     return rc ? rc : k.rc;
 }
 
@@ -86,7 +73,6 @@ static void make_calls(void *arg)
 {
     struct call *k = arg;
     const struct gt_runtime_ops *ops = k->ops;
-    struct gt_bench_sample raw = {.column = GT_BENCH_FLOOR, .crossed = -1};
     uint64_t n = k->c->n / TURNS + 1;
     int64_t wrapped_ns = 0, raw_ns = 0;
     for (int turn = 0; turn < TURNS; turn++) {
@@ -102,11 +88,9 @@ static void make_calls(void *arg)
         wrapped_ns += between - start;
         raw_ns += ops->now() - between;
     }
-    k->s->value = (double)(wrapped_ns - raw_ns) / (double)(n * TURNS);
-    raw.value = (double)raw_ns / (double)(n * TURNS);
-    raw.ops = n * TURNS;
-    if (!k->c->quiet)
-        (void)k->c->emit(k->c->emit_arg, &raw);
+    k->s->value = (double)wrapped_ns / (double)(n * TURNS);
+    k->s->base = (double)raw_ns / (double)(n * TURNS);
+    k->s->ops = n * TURNS;
 }
 static int measure_syscall(const struct gt_bench_cell *c, struct gt_bench_sample *s)
 {
@@ -200,7 +184,7 @@ static void weigh(int fd, void *arg)
 {
     const struct memory_job *job = arg;
     struct gt_workload_cell cell = workload_cell(job->c);
-    struct gt_bench_sample s = {.column = job->c->column};
+    struct gt_bench_sample s = {.base = NAN, .events = NAN};
     struct gt_cell_outcome o;
     gt_cell_run(&cell, &o);
     s.value = extra_of(&o.result, job->what, 0);
@@ -272,8 +256,8 @@ static void watch(void *arg)
         d->s->value = 100.0 * (double)(used - before) / (double)(now - then);
         before = used;
         then = now;
-        if (i + 1 < WINDOWS && !d->c->quiet)
-            (void)d->c->emit(d->c->emit_arg, d->s);
+        if (i + 1 < WINDOWS)
+            gt_bench_give(d->c, d->s);
     }
 }
 
@@ -304,18 +288,11 @@ static int measure_idle(const struct gt_bench_cell *c, struct gt_bench_sample *s
 }
 
 /* ---- floors as rows, and the raw switch -------------------------------- */
-static int measure_switch(const struct gt_bench_cell *c, struct gt_bench_sample *s)
-{
-    int64_t ns = gt_bench_switch(c->n);
-    s->value = (double)ns / (double)c->n;
-    return ns < 0 ? (int)ns : 0;
-}
-
-/* A floor of one thread, bound where the Ps are. */
+/* On one thread, bound where the Ps are. */
 static double bound(const struct gt_bench_cell *c, double (*floor)(uint64_t n))
 {
     struct gt_floor_place before;
-    bool held = gt_bench_bind(c->env, c->row) != GT_BIND_NONE && gt_floor_hold(&before);
+    bool held = c->config.bind != GT_BIND_NONE && gt_floor_hold(&before);
     double each = floor(c->n);
     if (held)
         gt_floor_let_go(&before);
@@ -365,6 +342,17 @@ static double floor_stacks(const struct gt_bench_cell *c)
     return bound(c, stacks);
 }
 
+static double switches(uint64_t n)
+{
+    int64_t ns = gt_bench_switch(n);
+    return ns < 0 ? -1 : (double)ns / (double)n;
+}
+static int measure_switch(const struct gt_bench_cell *c, struct gt_bench_sample *s)
+{
+    s->value = bound(c, switches);
+    return s->value < 0 ? -ENOTSUP : 0;
+}
+
 #define FLOOR_ROW(name, floor)                                                                     \
     static int measure_##name(const struct gt_bench_cell *c, struct gt_bench_sample *s)            \
     {                                                                                              \
@@ -412,7 +400,7 @@ static const struct gt_bench_row rows[] = {
      .cas = 2,
      .bounded = true,
      .param = 2,
-     .measure = measure_workload,
+     .measure = gt_bench_measure_workload,
      .floor_of = floor_yield},
     {.name = "spawn-join",
      .title = "spawn+run+join",
@@ -426,7 +414,7 @@ static const struct gt_bench_row rows[] = {
      .cas = 7,
      .bounded = true,
      .param = 1,
-     .measure = measure_workload,
+     .measure = gt_bench_measure_workload,
      .floor_of = floor_spawn},
     {.name = "spawn-1000",
      .title = "spawn 1000, join",
@@ -440,7 +428,7 @@ static const struct gt_bench_row rows[] = {
      .cas = 4,
      .bounded = true,
      .param = 2,
-     .measure = measure_workload,
+     .measure = gt_bench_measure_workload,
      .floor_of = floor_batch},
     {.name = "pingpong-1p",
      .title = "ping-pong, 1 P",
@@ -453,7 +441,7 @@ static const struct gt_bench_row rows[] = {
      .procs = 1,
      .cas = 10,
      .bounded = true,
-     .measure = measure_workload,
+     .measure = gt_bench_measure_workload,
      .floor_of = floor_pingpong},
     {.name = "pingpong-2p",
      .title = "ping-pong, 2 Ps",
@@ -464,7 +452,7 @@ static const struct gt_bench_row rows[] = {
      .target = 135,
      .stretch = 110,
      .procs = 2,
-     .measure = measure_workload,
+     .measure = gt_bench_measure_workload,
      .floor_of = floor_line},
     {.name = "pingpong-2p-poll",
      .title = "ping-pong, polled",
@@ -476,7 +464,7 @@ static const struct gt_bench_row rows[] = {
      .stretch = 110,
      .procs = 2,
      .param = 1,
-     .measure = measure_workload,
+     .measure = gt_bench_measure_workload,
      .floor_of = floor_line},
     {.name = "forkjoin-1p",
      .title = "fork-join, 1 P",
@@ -489,7 +477,7 @@ static const struct gt_bench_row rows[] = {
      .procs = 1,
      .cas = 9,
      .bounded = true,
-     .measure = measure_workload,
+     .measure = gt_bench_measure_workload,
      .floor_of = floor_spawn},
     {.name = "forkjoin-2p",
      .title = "fork-join, 2 Ps",
@@ -502,7 +490,7 @@ static const struct gt_bench_row rows[] = {
      .procs = 2,
      .cas = 9,
      .bounded = true,
-     .measure = measure_workload,
+     .measure = gt_bench_measure_workload,
      .floor_of = floor_spawn_shared},
     {.name = "syscall-status",
      .title = "syscall, status",
@@ -534,6 +522,7 @@ static const struct gt_bench_row rows[] = {
      .unit = "ns",
      .target = 3000,
      .procs = 2,
+     .by_clock = true,
      .measure = measure_stop_idle},
     {.name = "stop-busy",
      .title = "stop, busy P",
@@ -543,6 +532,7 @@ static const struct gt_bench_row rows[] = {
      .about = GT_BENCH_OVER,
      .target = 15000,
      .procs = 2,
+     .by_clock = true,
      .measure = measure_stop_busy,
      .floor_of = floor_wake},
     {.name = "parking",
@@ -586,6 +576,7 @@ static const struct gt_bench_row rows[] = {
      .unit = "%",
      .procs = 2,
      .fixed_n = true,
+     .many = true,
      .samples = 1,
      .measure = measure_idle},
     {.name = "cas",
@@ -594,6 +585,7 @@ static const struct gt_bench_row rows[] = {
      .unit = "ns",
      .procs = 1,
      .once = true,
+     .bare = true,
      .own_runtime = true,
      .measure = measure_cas},
     {.name = "clock",
@@ -602,6 +594,7 @@ static const struct gt_bench_row rows[] = {
      .unit = "ns",
      .procs = 1,
      .once = true,
+     .bare = true,
      .own_runtime = true,
      .measure = measure_clock},
     {.name = "getpid",
@@ -610,6 +603,7 @@ static const struct gt_bench_row rows[] = {
      .unit = "ns",
      .procs = 1,
      .once = true,
+     .bare = true,
      .own_runtime = true,
      .measure = measure_raw_call},
     {.name = "line",
@@ -618,6 +612,7 @@ static const struct gt_bench_row rows[] = {
      .unit = "ns",
      .procs = 1,
      .once = true,
+     .bare = true,
      .own_runtime = true,
      .measure = measure_line},
     {.name = "wake",
@@ -626,6 +621,7 @@ static const struct gt_bench_row rows[] = {
      .unit = "ns",
      .procs = 1,
      .once = true,
+     .bare = true,
      .own_runtime = true,
      .measure = measure_wake},
 };
@@ -648,13 +644,20 @@ const struct gt_bench_row *gt_bench_row_at(size_t i)
     return NULL;
 }
 
-struct gt_bench_row gt_bench_plain_row(const struct gt_workload_ops *w)
+struct gt_bench_row gt_bench_plain_row(const struct gt_workload_ops *w, uint32_t param)
 {
     return (struct gt_bench_row){.name = w->head.name,
-                                 .title = w->head.name,
                                  .summary = w->head.summary,
                                  .unit = "ns",
                                  .workload = w->head.name,
+                                 .known = w,
                                  .procs = 2,
-                                 .measure = measure_workload};
+                                 .param = param,
+                                 .syscalls = GT_SYSCALLS_SCANBIT,
+                                 .measure = gt_bench_measure_workload};
+}
+
+bool gt_bench_is_workload(const struct gt_bench_row *row)
+{
+    return row->measure == gt_bench_measure_workload;
 }

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "core_bench.h"
 #include "gc_bench.h"
+#include "rows.h"
 
 enum { PARKED = 10000, BUSY = 2, CYCLES = 50, OBJECT = 64, STORES = 16 };
 #define HEAP (16ull << 20)
@@ -17,7 +17,7 @@ enum { PARKED = 10000, BUSY = 2, CYCLES = 50, OBJECT = 64, STORES = 16 };
 static int run_cycles(const struct gt_bench_cell *c, struct gt_bench_sample *s,
                       struct gt_gc_bench_result *r)
 {
-    struct gt_gc_bench b = {.ops = c->env->ops,
+    struct gt_gc_bench b = {.ops = c->ops,
                             .config = c->config,
                             .parked = PARKED,
                             .busy = BUSY,
@@ -40,8 +40,8 @@ static int give_stops(const struct gt_bench_cell *c, struct gt_bench_sample *s, 
     double *v = rc == 0 ? gt_gc_stops(&r, GT_GC_STOPS, whole, &n) : NULL;
     for (size_t i = 0; i < n; i++) {
         s->value = v[i];
-        if (i + 1 < n && !c->quiet && !c->emit(c->emit_arg, s))
-            break;
+        if (i + 1 < n)
+            gt_bench_give(c, s);
     }
     free(v);
     free(r.cycle);
@@ -76,8 +76,8 @@ static int measure_mark(const struct gt_bench_cell *c, struct gt_bench_sample *s
     for (uint32_t i = 0; rc == 0 && i < r.n; i++) {
         double kib = (double)r.cycle[i].marked / 1024;
         s->value = kib > 0 ? (double)r.cycle[i].mark_cpu / kib : 0;
-        if (i + 1 < r.n && !c->quiet && !c->emit(c->emit_arg, s))
-            break;
+        if (i + 1 < r.n)
+            gt_bench_give(c, s);
     }
     free(r.cycle);
     return rc;
@@ -93,7 +93,7 @@ struct call {
 static void allocate(void *arg)
 {
     struct call *k = arg;
-    const struct gt_runtime_ops *ops = k->c->env->ops;
+    const struct gt_runtime_ops *ops = k->c->ops;
     int64_t start = ops->now();
     for (uint64_t i = 0; i < k->c->n && k->rc == 0; i++)
         k->rc = ops->gc_alloc(OBJECT, NULL) ? 0 : -ENOMEM;
@@ -107,7 +107,7 @@ static const struct gt_gc_layout pointers = {"pointers", sizeof(void *), 1, at};
 static void store(void *arg)
 {
     struct call *k = arg;
-    const struct gt_runtime_ops *ops = k->c->env->ops;
+    const struct gt_runtime_ops *ops = k->c->ops;
     void **o = ops->gc_alloc(STORES * sizeof *o, &pointers);
     void *v = ops->gc_alloc(OBJECT, NULL);
     if (!o || !v) {
@@ -124,9 +124,9 @@ static void store(void *arg)
 static int on_first_g(const struct gt_bench_cell *c, struct gt_bench_sample *s, gt_fn fn)
 {
     struct call k = {.c = c, .s = s};
-    if (!(c->env->ops->head.flags & GT_RT_GC))
+    if (!(c->ops->head.flags & GT_RT_GC))
         return -ENOTSUP;
-    int rc = c->env->ops->run(c->rt, fn, &k);
+    int rc = c->ops->run(c->rt, fn, &k);
     return rc ? rc : k.rc;
 }
 static int measure_alloc(const struct gt_bench_cell *c, struct gt_bench_sample *s)
@@ -155,7 +155,7 @@ static double floor_alloc(const struct gt_bench_cell *c)
 #define CYCLE_ROW(name_, title_, summary_, unit_, measure_)                                        \
     {                                                                                              \
         .name = (name_), .title = (title_), .summary = (summary_), .unit = (unit_), .procs = 2,    \
-        .own_runtime = true, .fixed_n = true, .samples = 1, .measure = (measure_)                  \
+        .own_runtime = true, .fixed_n = true, .many = true, .samples = 1, .measure = (measure_)                  \
     }
 static const struct gt_bench_row rows[] = {
     {.name = "gc-alloc",

@@ -12,19 +12,19 @@
 #include "common/calls.h"
 #include "common/child.h"
 #include "common/rng.h"
-#include "core_bench.h"
 #include "floor.h"
 #include "gauntlet/atomic.h"
 #include "gauntlet/bench.h"
 #include "gauntlet/tracer.h"
+#include "rows.h"
 
 #ifndef GT_HAS_UNHOOKED
 #define GT_HAS_UNHOOKED 0
 #endif
 
-/* Pairs of a sample, of which the middle one counts: others may take the CPU meanwhile. A half
- * is at least so many operations. */
-enum { PAIRS = 3, HOOK_PAIRS = 8, LEAST = 5000, FRAMES = 10, BYTES_N = 100000 };
+/* Pairs of a sample about a hook, of which the middle one counts: others may take the CPU
+ * meanwhile. A sample is at least so many operations. */
+enum { HOOK_PAIRS = 8, LEAST = 5000, FRAMES = 10, BYTES_N = 100000 };
 
 struct job {
     const struct gt_bench_cell *c;
@@ -40,26 +40,14 @@ typedef int (*work_fn)(const struct gt_runtime_ops *ops, uint64_t n);
 
 static int on_first_g(const struct gt_bench_cell *c, struct gt_bench_sample *s, gt_fn fn)
 {
-    struct job j = {.c = c, .ops = c->env->ops, .s = s};
-    int rc = c->env->ops->run(c->rt, fn, &j);
+    struct job j = {.c = c, .ops = c->ops, .s = s};
+    int rc = c->ops->run(c->rt, fn, &j);
     return rc ? rc : j.rc;
 }
 
 static uint64_t at_least(uint64_t n, uint64_t parts)
 {
     return n / parts < LEAST ? LEAST : n / parts;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double middle(double *v, size_t n)
-{
-    qsort(v, n, sizeof *v, by_value);
-    return (v[(n - 1) / 2] + v[n / 2]) / 2;
 }
 
 /* ---- operations, n of them, on one P ---------------------------------------- */
@@ -210,14 +198,6 @@ static work_fn work_of(const struct gt_bench_row *row)
 }
 enum { YIELD, PINGPONG, SPAWN, SYSCALL };
 
-static void emit_floor(const struct job *j, double each)
-{
-    struct gt_bench_sample s = {.column = GT_BENCH_FLOOR, .crossed = -1, .value = each};
-    s.ops = j->n;
-    if (!j->c->quiet)
-        (void)j->c->emit(j->c->emit_arg, &s);
-}
-
 /* One pair in random order: ns of each half. */
 static int on_off_pair(struct job *j, struct gt_rng *rng, int64_t *on, int64_t *off)
 {
@@ -233,18 +213,15 @@ static void on_and_off(void *arg)
 {
     struct job *j = arg;
     struct gt_rng rng = gt_rng_make(j->c->seed, (uint64_t)gt_child_clock());
-    double more[PAIRS], base[PAIRS];
-    j->n = at_least(j->c->n, 2 * PAIRS);
-    for (int i = 0; i < PAIRS; i++) {
-        int64_t on = 0, off = 0;
-        j->rc = on_off_pair(j, &rng, &on, &off);
-        if (j->rc != 0)
-            return;
-        more[i] = (double)(on - off) / (double)j->n;
-        base[i] = (double)off / (double)j->n;
-    }
-    j->s->value = middle(more, PAIRS);
-    emit_floor(j, middle(base, PAIRS));
+    int64_t on = 0, off = 0, before = gt_bench_traced(j->c->rt);
+    j->n = at_least(j->c->n, 1);
+    j->rc = on_off_pair(j, &rng, &on, &off);
+    j->s->value = (double)on / (double)j->n;
+    j->s->base = (double)off / (double)j->n;
+    j->s->ops = j->n;
+    int64_t wrote = gt_bench_traced(j->c->rt) - before;
+    if (before >= 0 && wrote > 0)
+        j->s->events = (double)wrote / (double)j->n;
 }
 
 static int measure_on(const struct gt_bench_cell *c, struct gt_bench_sample *s)
@@ -276,7 +253,7 @@ static int measure_event(const struct gt_bench_cell *c, struct gt_bench_sample *
 static double floor_event(const struct gt_bench_cell *c)
 {
     struct gt_floor_place before;
-    bool held = gt_bench_bind(c->env, c->row) != GT_BIND_NONE && gt_floor_hold(&before);
+    bool held = c->config.bind != GT_BIND_NONE && gt_floor_hold(&before);
     double each = gt_floor_event(c->n);
     if (held)
         gt_floor_let_go(&before);
@@ -304,6 +281,18 @@ static int measure_bytes(const struct gt_bench_cell *c, struct gt_bench_sample *
 /* ---- tracing off less no hooks ---------------------------------------------------- */
 #if GT_HAS_UNHOOKED
 extern const struct gt_runtime_ops gt_gmp_unhooked; /* the core, compiled with GT_NO_HOOKS */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double middle(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, by_value);
+    return (v[(n - 1) / 2] + v[n / 2]) / 2;
+}
 
 struct side {
     const struct gt_runtime_ops *ops;
@@ -355,7 +344,6 @@ static int measure_hook(const struct gt_bench_cell *c, struct gt_bench_sample *s
     uint64_t n = at_least(c->n, 2 * HOOK_PAIRS);
     struct side with = {.ops = &gt_gmp, .work = work_of(c->row), .n = n}, without = with;
     struct gt_rng rng = gt_rng_make(c->seed, (uint64_t)gt_child_clock());
-    struct job j = {.c = c, .n = n};
     double diff = 0, base = 0;
     without.ops = &gt_gmp_unhooked;
     int rc = with.ops->create(&c->config, &with.rt, s->why, sizeof s->why);
@@ -367,9 +355,9 @@ static int measure_hook(const struct gt_bench_cell *c, struct gt_bench_sample *s
         without.ops->destroy(without.rt);
     }
     with.ops->destroy(with.rt);
-    s->value = diff / HOOKS;
-    if (rc == 0)
-        emit_floor(&j, base);
+    s->value = base + diff / HOOKS;
+    s->base = base;
+    s->ops = n;
     return rc;
 }
 #else
@@ -390,7 +378,7 @@ static int measure_hook(const struct gt_bench_cell *c, struct gt_bench_sample *s
 #define HOOK_ROW(name_, title_, summary_, param_)                                                  \
     {.name = name_, .title = title_, .summary = summary_, .unit = "ns",                            \
      .floor = "the operation without hooks", .about = GT_BENCH_OVER, .paired = true,               \
-     .target = 1, .procs = 1, .once = true, .own_runtime = true, .param = param_,                  \
+     .target = 1, .procs = 1, .once = true, .own_runtime = true, .by_clock = true, .param = param_,                  \
      .measure = measure_hook}
 #define BYTES_ROW(name_, title_, summary_, param_)                                                 \
     {.name = name_, .title = title_, .summary = summary_, .unit = "bytes", .by_tracer = true,      \

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "common/foreign.h"
+#include "gauntlet/scheduler.h"
+#include "gauntlet/tracer.h"
 
 /* How long Gs that have done their work may take to end. */
 #define SETTLE_NS 2000000000ll
@@ -35,9 +37,24 @@ bool gt_cell_is_environment(int rc)
 const char *gt_cell_lacks(const struct gt_workload_cell *c, char *buf, size_t size)
 {
     uint64_t missing = c->workload->needs & ~c->ops->head.flags;
+    if (c->ops->head.flags & GT_RT_SUBPROCESS) {
+        snprintf(buf, size, "%s runs in a process of its own: gauntlet bench runs it",
+                 c->ops->head.name);
+        return buf;
+    }
     if (missing) {
         snprintf(buf, size, "%s lacks what %s needs (flags 0x%llx)", c->ops->head.name,
                  c->workload->head.name, (unsigned long long)missing);
+        return buf;
+    }
+    const char *scheduler = c->ops->scheduler, *tracer = c->ops->tracer;
+    if (scheduler && strcmp(c->config.scheduler->head.name, scheduler) != 0) {
+        snprintf(buf, size, "%s runs the scheduler %s only", c->ops->head.name, scheduler);
+        return buf;
+    }
+    if (tracer && strcmp(c->config.tracer->head.name, tracer) != 0 &&
+        !(c->config.tracer->head.flags & GT_TRACER_NULL)) {
+        snprintf(buf, size, "%s runs the tracer %s only", c->ops->head.name, tracer);
         return buf;
     }
     if (c->config.procs < c->workload->min_procs) {
@@ -70,11 +87,12 @@ static bool settle(const struct job *j, uint64_t before)
 static void run_workload(struct job *j)
 {
     const struct gt_workload_cell *c = j->cell;
+    uint32_t most = c->ops->gs_max;
     struct gt_workload_params p = {
         .ops = c->ops,
         .rt = j->rt,
         .n = c->n ? c->n : c->workload->quick_n,
-        .gs = c->gs,
+        .gs = most && (c->gs == 0 || c->gs > most) ? most : c->gs,
         .procs = c->config.procs,
         .seed = c->seed,
         .param = c->param,

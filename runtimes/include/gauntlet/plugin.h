@@ -81,6 +81,20 @@ const struct gt_plugin_head *gt_plugin_find(uint32_t magic, const char *name, ch
 /* The i-th built-in of a kind, or NULL past the end. */
 const struct gt_plugin_head *gt_plugin_builtin(uint32_t magic, size_t i);
 
+/* One that is listed but was not built here: runtimes and tracers have such. */
+struct gt_plugin_absent {
+    const char *name, *summary;
+    const char *why; /* "not built: libpth-dev is missing" */
+};
+/* The i-th of a kind, or NULL past the end. */
+const struct gt_plugin_absent *gt_plugin_absent(uint32_t magic, size_t i);
+/* By name, or NULL: it is built, or unknown. */
+const struct gt_plugin_absent *gt_plugin_absent_find(uint32_t magic, const char *name);
+
+/* The i-th that gt_plugin_find opens when it is asked for by name, why NULL; only tracers have
+ * such. To list one it is not opened. */
+const struct gt_plugin_absent *gt_plugin_on_demand(uint32_t magic, size_t i);
+
 /* Plugin side of gt_await: see gauntlet/atomic.h. */
 #define GT_PLUGIN_AWAIT(host)                                                                      \
     void gt_await_pause(uint32_t *n);                                                              \

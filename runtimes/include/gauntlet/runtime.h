@@ -97,6 +97,7 @@ struct gt_runtime_stats {
     uint64_t transitions; /* journaled (oracle build) */
     int64_t stop_ns_last, stop_ns_max; /* request to all stopped */
     uint64_t violations_by[GT_VIOLATIONS];
+    uint64_t events; /* written by the tracer, all traces; 0 also where it does not count */
     struct gt_trace_books books;
 };
 
@@ -121,6 +122,7 @@ enum { /* flags of a runtime */
     GT_RT_PREEMPT = 1u << 10,
     GT_RT_PARK = 1u << 11,
     GT_RT_SUBPROCESS = 1u << 12, /* only run_cell */
+    GT_RT_PLUGINS = 1u << 13,    /* takes the config's scheduler, tracer and syscall model */
 };
 
 struct gt_cell_spec;
@@ -256,6 +258,13 @@ struct gt_runtime_ops {
 
     /* ---- a peer in another process ---- */
     int (*run_cell)(const struct gt_cell_spec *spec, struct gt_cell_result *result);
+
+    /* With GT_RT_PLUGINS: the names of the only ones that it takes, the null tracer aside; NULL:
+     * any. create() refuses others: -ENOTSUP. */
+    const char *scheduler, *tracer;
+    /* Gs alive at once that it bears; a workload that leaves the number open keeps below.
+     * 0: as many as there is memory for. */
+    uint32_t gs_max;
 };
 
 /* Our runtime. */

@@ -41,6 +41,30 @@ struct gt_workload_ops {
     int (*run)(const struct gt_workload_params *p, struct gt_workload_result *r);
 };
 
+/* ---- a peer in another process (GT_RT_SUBPROCESS): one cell ----
+ * When: op run_cell of gt_runtime_ops, and nothing else of such a peer. Context: a plain thread
+ * that no runtime owns, one call at a time in a process; blocks until the peer has answered.
+ * Owns: the caller both structs; the peer's process ends with the caller's at the latest.
+ * Return: 0, result->result.ok says whether the peer's own check held; -ENOTSUP, this workload
+ * or param is not the peer's; -ENOENT, the peer is not there; -ETIMEDOUT; -EINTR, a signal
+ * came; another negative errno. Where it is not 0, result.why says what is wrong. */
+struct gt_cell_spec {
+    const char *workload; /* shown name, as in workloads.def */
+    uint64_t n;           /* operations wanted, at least */
+    uint32_t gs, param;   /* as in gt_workload_params */
+    int32_t procs;
+    enum gt_bind bind;
+    uint64_t seed;
+    bool tracing;       /* with the peer's own tracer */
+    int64_t timeout_ns; /* for the whole cell, warm-up included; 0: a minute */
+};
+
+struct gt_cell_result {
+    struct gt_workload_result result; /* extra_name: strings of static life */
+    uint64_t events, trace_bytes;     /* of its own tracer; 0: off */
+    char version[64];                 /* of the peer, "go1.26.8" */
+};
+
 /* Fails the result unless cond; keeps the first reason. */
 #define gt_workload_check(r, cond, ...)                                                            \
     do {                                                                                           \

@@ -1,0 +1,3 @@
+module gauntlet/peers/go
+
+go 1.19

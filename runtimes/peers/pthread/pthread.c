@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pthread: one POSIX thread for each G, and nothing between it and the kernel's scheduler.
+ *
+ * A P has no counterpart: `procs` limits all threads together to so many CPUs, by affinity,
+ * which a thread inherits from the one that made it. Channels hand elements over directly
+ * under a mutex; who waits sleeps on a semaphore of its own. A file blocks its thread.
+ *
+ * I1 A struct gt_g stays one until destroy: a late ready() or wake meets a living semaphore.
+ * I2 The runtime's memory is freed by the last of: its owner, the Gs that are still in a
+ *    system call or wait for a mutex when a run has ended (`refs`).
+ * I3 wakes <= sleeps <= wakes + 1, but for a wake that comes before its sleep; a G sleeps and
+ *    nobody has woken it exactly when sleeps == wakes + 1.
+ * I4 Gs that a run leaves behind go in two steps: those that run leave at their next call of an
+ *    op (longjmp to the start of the thread, no lock held); only when none runs are those that
+ *    sleep woken to leave. So nobody meets a queue with a waiter whose stack is gone.
+ *
+ * Limits: a G that computes without calling an op cannot be dropped; run() waits for it. That
+ * every G sleeps for ever is seen by looking twice, LOOK_NS apart, while none has a timer, an
+ * expected foreign call, a file, a mutex or a system call to wait for. A mutex is to be
+ * unlocked by the G that locked it.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "peers/pthread/peer.h"
+
+static _Thread_local struct gt_g *self_g;
+
+struct gt_g *gt_pthread_self(void)
+{
+    return self_g;
+}
+
+struct gt_g *gt_pthread_entered(void)
+{
+    struct gt_g *g = self_g;
+    if (g && gt_unlikely(gt_load_relaxed(&g->dropped)))
+        longjmp(g->home, LEFT);
+    return g;
+}
+
+/* ---- sleep and wake --------------------------------------------------------------------------- */
+void gt_pthread_sleep(struct gt_g *g)
+{
+    gt_store_relaxed(&g->state, (uint32_t)IN_SLEEP);
+    gt_store_relaxed(&g->sleeps, gt_load_relaxed(&g->sleeps) + 1);
+    while (sem_wait(&g->wake) != 0)
+        ; /* EINTR */
+    gt_store_relaxed(&g->state, (uint32_t)IN_CODE);
+    (void)gt_pthread_entered();
+}
+
+void gt_pthread_wake(struct gt_g *g)
+{
+    gt_store_relaxed(&g->wakes, gt_load_relaxed(&g->wakes) + 1);
+    sem_post(&g->wake);
+}
+
+/* ---- Gs: born, ended --------------------------------------------------------------------------- */
+static void free_runtime(struct gt_runtime *rt)
+{
+    while (rt->free) {
+        struct gt_g *g = rt->free;
+        rt->free = g->next;
+        sem_destroy(&g->wake);
+        free(g);
+    }
+    peer_timers_fini(&rt->timers);
+    pthread_cond_destroy(&rt->due);
+    pthread_mutex_destroy(&rt->lock);
+    pthread_attr_destroy(&rt->attr);
+    sem_destroy(&rt->event);
+    peer_places_fini(&rt->places);
+    free(rt);
+}
+
+void gt_pthread_release(struct gt_runtime *rt)
+{
+    bool last = --rt->refs == 0;
+    pthread_mutex_unlock(&rt->lock);
+    if (last)
+        free_runtime(rt);
+}
+
+struct gt_g *gt_pthread_g_new(struct gt_runtime *rt, gt_fn fn, void *arg)
+{
+    pthread_mutex_lock(&rt->lock);
+    struct gt_g *g = rt->free;
+    if (g) {
+        rt->free = g->next;
+        while (sem_trywait(&g->wake) == 0)
+            ; /* it was dropped asleep */
+    } else if ((g = calloc(1, sizeof *g)) != NULL) {
+        sem_init(&g->wake, 0, 0);
+    }
+    if (g) {
+        g->rt = rt;
+        g->fn = fn;
+        g->arg = arg;
+        g->id = gt_add_relaxed(&rt->ids, 1u) + 1;
+        gt_store_relaxed(&g->sleeps, 0u);
+        gt_store_relaxed(&g->wakes, 0u);
+        gt_store_relaxed(&g->state, (uint32_t)IN_CODE);
+        gt_store_relaxed(&g->dropped, rt->ending);
+        __atomic_store_n(&g->permit, (uint8_t)PEER_NONE, __ATOMIC_RELAXED);
+        g->first = false;
+        g->run = rt->runs;
+        g->seen = 0;
+        g->prev = NULL;
+        g->next = rt->living;
+        if (rt->living)
+            rt->living->prev = g;
+        rt->living = g;
+        rt->alive++;
+        rt->refs++;
+    }
+    pthread_mutex_unlock(&rt->lock);
+    return g;
+}
+
+void gt_pthread_g_end(struct gt_g *g, bool whole)
+{
+    struct gt_runtime *rt = g->rt;
+    if (whole)
+        gt_add_acq_rel(&rt->exited, 1u); /* pair: Gs that ended */
+    pthread_mutex_lock(&rt->lock);
+    if (g->prev)
+        g->prev->next = g->next;
+    else
+        rt->living = g->next;
+    if (g->next)
+        g->next->prev = g->prev;
+    g->next = rt->free;
+    rt->free = g;
+    rt->alive--;
+    if (g->first && g->run == rt->runs) {
+        gt_store_release(&rt->first_done, 1u); /* pair: first G */
+        sem_post(&rt->event);
+    }
+    gt_pthread_release(rt);
+}
+
+/* exit() comes back here, too. */
+bool gt_pthread_g_run(struct gt_g *g)
+{
+    struct gt_g *outer = self_g; /* of a thread that calls in from a system call */
+    self_g = g;
+    int how = setjmp(g->home);
+    if (how == 0 && gt_load_relaxed(&g->dropped))
+        how = LEFT;
+    if (how == 0)
+        g->fn(g->arg);
+    self_g = outer;
+    return how != LEFT;
+}
+
+static void *g_main(void *arg)
+{
+    struct gt_g *g = arg;
+    gt_pthread_g_end(g, gt_pthread_g_run(g));
+    return NULL;
+}
+
+/* The first binds itself, and so all that it makes. */
+static void *first_main(void *arg)
+{
+    struct gt_g *g = arg;
+    struct gt_runtime *rt = g->rt;
+    rt->bound = peer_places_bind_all(&rt->places, NULL, 0);
+    if (rt->bound != 0)
+        gt_store_relaxed(&g->dropped, 1u);
+    return g_main(g);
+}
+
+int gt_pthread_g_start(struct gt_runtime *rt, gt_fn fn, void *arg, bool first)
+{
+    pthread_t thread;
+    struct gt_g *g = gt_pthread_g_new(rt, fn, arg);
+    if (!g)
+        return -ENOMEM;
+    g->first = first;
+    gt_add_relaxed(&rt->spawned, 1u);
+    int rc = pthread_create(&thread, &rt->attr, first ? first_main : g_main, g);
+    if (rc == 0)
+        return 0;
+    gt_sub_relaxed(&rt->spawned, 1u);
+    g->first = false;
+    gt_pthread_g_end(g, false);
+    return rc == ENOMEM ? -ENOMEM : -EAGAIN;
+}
+
+/* ---- goroutines ------------------------------------------------------------------------------------- */
+static int op_go(gt_fn fn, void *arg)
+{
+    return gt_pthread_g_start(gt_pthread_entered()->rt, fn, arg, false);
+}
+
+static void op_yield(void)
+{
+    (void)gt_pthread_entered();
+    sched_yield();
+}
+
+static void op_exit(void)
+{
+    longjmp(gt_pthread_entered()->home, EXITED);
+}
+
+static uint64_t op_goid(void)
+{
+    return self_g->id;
+}
+
+static void op_park(void)
+{
+    peer_park(gt_pthread_entered());
+}
+
+static void op_nothing(void)
+{
+}
+
+static void op_checkpoint(void)
+{
+    (void)gt_pthread_entered();
+}
+
+static void op_async_preempt(bool on)
+{
+    (void)on; /* the kernel preempts it all the time */
+}
+
+static struct gt_runtime *op_runtime(void)
+{
+    return self_g->rt;
+}
+
+/* ---- channels, locks: I4 --------------------------------------------------------------------------------- */
+static int op_chan_send(struct gt_chan *c, const void *elem)
+{
+    (void)gt_pthread_entered();
+    return peer_chan_send(c, elem);
+}
+static bool op_chan_recv(struct gt_chan *c, void *elem)
+{
+    (void)gt_pthread_entered();
+    return peer_chan_recv(c, elem);
+}
+static int op_chan_try_send(struct gt_chan *c, const void *elem)
+{
+    (void)gt_pthread_entered();
+    return peer_chan_try_send(c, elem);
+}
+static int op_chan_try_recv(struct gt_chan *c, void *elem)
+{
+    (void)gt_pthread_entered();
+    return peer_chan_try_recv(c, elem);
+}
+static int op_chan_close(struct gt_chan *c)
+{
+    (void)gt_pthread_entered();
+    return peer_chan_close(c);
+}
+static void op_wg_add(struct gt_wg *w, int32_t n)
+{
+    (void)gt_pthread_entered();
+    peer_wg_add(w, n);
+}
+static void op_wg_done(struct gt_wg *w)
+{
+    (void)gt_pthread_entered();
+    peer_wg_done(w);
+}
+static void op_wg_wait(struct gt_wg *w)
+{
+    (void)gt_pthread_entered();
+    peer_wg_wait(w);
+}
+
+struct gt_mutex {
+    pthread_mutex_t m;
+};
+
+static struct gt_mutex *op_mutex_new(void)
+{
+    struct gt_mutex *m = malloc(sizeof *m);
+    if (m)
+        pthread_mutex_init(&m->m, NULL);
+    return m;
+}
+
+static void op_mutex_free(struct gt_mutex *m)
+{
+    if (m)
+        pthread_mutex_destroy(&m->m);
+    free(m);
+}
+
+static void op_mutex_lock(struct gt_mutex *m)
+{
+    struct gt_g *g = gt_pthread_entered();
+    gt_store_relaxed(&g->state, (uint32_t)IN_MUTEX);
+    pthread_mutex_lock(&m->m);
+    gt_store_relaxed(&g->state, (uint32_t)IN_CODE);
+}
+
+static void op_mutex_unlock(struct gt_mutex *m)
+{
+    pthread_mutex_unlock(&m->m);
+    (void)gt_pthread_entered();
+}
+
+/* ---- time --------------------------------------------------------------------------------------------------- */
+static void op_sleep(int64_t ns)
+{
+    struct gt_g *g = gt_pthread_entered();
+    struct timespec until = gt_pthread_at(gt_nanotime() + (ns > 0 ? ns : 0));
+    gt_store_relaxed(&g->state, (uint32_t)IN_TIME);
+    while (!gt_load_relaxed(&g->dropped) && sem_clockwait(&g->wake, CLOCK_MONOTONIC, &until) != 0 &&
+           errno != ETIMEDOUT)
+        ; /* EINTR */
+    gt_store_relaxed(&g->state, (uint32_t)IN_CODE);
+    (void)gt_pthread_entered();
+}
+
+static void *timers_main(void *arg)
+{
+    struct gt_runtime *rt = arg;
+    struct timespec until;
+    peer_lock_take(&rt->timers.lock);
+    while (!rt->timers_end) {
+        int64_t next = peer_timers_run(&rt->timers);
+        if (rt->timers_end)
+            break;
+        until = gt_pthread_at(next);
+        if (next == PEER_NEVER)
+            pthread_cond_wait(&rt->due, &rt->timers.lock.m);
+        else
+            pthread_cond_timedwait(&rt->due, &rt->timers.lock.m, &until);
+    }
+    peer_lock_drop(&rt->timers.lock);
+    return NULL;
+}
+
+static bool has_timer_thread(struct gt_runtime *rt)
+{
+    peer_lock_take(&rt->timers.lock);
+    if (!rt->has_timer_thread)
+        rt->has_timer_thread = pthread_create(&rt->timer_thread, NULL, timers_main, rt) == 0;
+    bool there = rt->has_timer_thread;
+    peer_lock_drop(&rt->timers.lock);
+    return there;
+}
+
+static struct gt_timer *op_timer_new(gt_fn fn, void *arg)
+{
+    struct gt_runtime *rt = gt_pthread_entered()->rt;
+    return has_timer_thread(rt) ? peer_timer_new(&rt->timers, fn, arg) : NULL;
+}
+
+/* ---- system calls ----------------------------------------------------------------------------------------- */
+static void op_syscall_enter(void)
+{
+    gt_store_relaxed(&gt_pthread_entered()->state, (uint32_t)IN_SYSTEM);
+}
+
+static void op_syscall_exit(void)
+{
+    gt_store_relaxed(&self_g->state, (uint32_t)IN_CODE);
+    (void)gt_pthread_entered();
+}
+
+/* ---- foreign threads: a thread is a G ---------------------------------------------------------------- */
+static int op_callback(struct gt_runtime *rt, gt_fn fn, void *arg)
+{
+    pthread_mutex_lock(&rt->lock);
+    bool open = !rt->ending;
+    pthread_mutex_unlock(&rt->lock);
+    if (!open)
+        return -ESHUTDOWN;
+    struct gt_g *g = gt_pthread_g_new(rt, fn, arg);
+    if (!g)
+        return -ENOMEM;
+    gt_add_relaxed(&rt->spawned, 1u);
+    gt_add_relaxed(&rt->callbacks, 1u);
+    bool whole = gt_pthread_g_run(g);
+    gt_pthread_g_end(g, whole);
+    return whole ? 0 : -ESHUTDOWN;
+}
+
+static void op_expect_callbacks(struct gt_runtime *rt, int32_t delta)
+{
+    pthread_mutex_lock(&rt->lock);
+    rt->expected += delta;
+    pthread_mutex_unlock(&rt->lock);
+}
+
+static int32_t op_procs(void)
+{
+    return gt_pthread_entered()->rt->places.procs;
+}
+
+const struct gt_runtime_ops gt_peer_pthread = {
+    .head = GT_PLUGIN_HEAD(GT_MAGIC_RUNTIME, struct gt_runtime_ops, "pthread",
+                           "one POSIX thread for each G: the kernel schedules",
+                           GT_RT_CHAN | GT_RT_SYSCALL | GT_RT_NETPOLL | GT_RT_TIMERS |
+                               GT_RT_CALLBACK | GT_RT_PREEMPT | GT_RT_PARK),
+    .create = gt_pthread_create,
+    .run = gt_pthread_run,
+    .interrupt = gt_pthread_interrupt,
+    .destroy = gt_pthread_destroy,
+    .stats = gt_pthread_stats,
+    .dump = gt_pthread_dump,
+    .go = op_go,
+    .yield = op_yield,
+    .exit = op_exit,
+    .goid = op_goid,
+    .self = gt_pthread_self,
+    .park = op_park,
+    .ready = peer_ready,
+    .lock_thread = op_nothing, /* it has no other */
+    .unlock_thread = op_nothing,
+    .checkpoint = op_checkpoint,
+    .async_preempt = op_async_preempt,
+    .runtime = op_runtime,
+    .chan_new = peer_chan_new,
+    .chan_free = peer_chan_free,
+    .chan_send = op_chan_send,
+    .chan_recv = op_chan_recv,
+    .chan_try_send = op_chan_try_send,
+    .chan_try_recv = op_chan_try_recv,
+    .chan_close = op_chan_close,
+    .mutex_new = op_mutex_new,
+    .mutex_free = op_mutex_free,
+    .mutex_lock = op_mutex_lock,
+    .mutex_unlock = op_mutex_unlock,
+    .wg_new = peer_wg_new,
+    .wg_free = peer_wg_free,
+    .wg_add = op_wg_add,
+    .wg_done = op_wg_done,
+    .wg_wait = op_wg_wait,
+    .now = peer_now,
+    .sleep = op_sleep,
+    .timer_new = op_timer_new,
+    .timer_start = peer_timer_start,
+    .timer_stop = peer_timer_stop,
+    .timer_free = peer_timer_free,
+    .syscall_enter = op_syscall_enter,
+    .syscall_enter_blocking = op_syscall_enter,
+    .syscall_exit = op_syscall_exit,
+    .fd_open = gt_pthread_fd_open,
+    .fd_read = gt_pthread_fd_read,
+    .fd_write = gt_pthread_fd_write,
+    .fd_close = gt_pthread_fd_close,
+    .procs = op_procs,
+    .callback = op_callback,
+    .expect_callbacks = op_expect_callbacks,
+    .gs_max = 10000, /* each has two mappings, of 65,530 that a process may have */
+};

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# lttng.so holds the tracepoints, lttng-provider.so their probes; lttng-keeper runs the session daemon.
+
+pkg_check_modules(LTTNG_UST IMPORTED_TARGET lttng-ust>=2.13)
+if(gt_asan OR gt_tsan)
+  set(gt_plugin_why "LTTng's threads and shared memory are foreign to a sanitizer")
+elseif(NOT LTTNG_UST_FOUND)
+  set(gt_plugin_why "liblttng-ust-dev is missing")
+else()
+  set(lttng_folder ${CMAKE_SOURCE_DIR}/runtimes/tracers/lttng)
+  set(lttng_plugins ${CMAKE_BINARY_DIR}/plugins)
+  add_library(plugin_lttng MODULE ${lttng_folder}/lttng.c ${lttng_folder}/session.c)
+  target_include_directories(plugin_lttng PRIVATE ${CMAKE_BINARY_DIR}/sdk-include ${lttng_folder})
+  target_link_libraries(plugin_lttng PRIVATE gt_flags ${CMAKE_DL_LIBS}) # not LTTng: see lttng.c
+  add_library(plugin_lttng_provider MODULE ${lttng_folder}/provider.c)
+  target_include_directories(plugin_lttng_provider PRIVATE ${lttng_folder})
+  target_link_libraries(plugin_lttng_provider PRIVATE gt_flags PkgConfig::LTTNG_UST ${CMAKE_DL_LIBS})
+  set_target_properties(plugin_lttng plugin_lttng_provider PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${lttng_plugins})
+  set_target_properties(plugin_lttng PROPERTIES OUTPUT_NAME lttng)
+  set_target_properties(plugin_lttng_provider PROPERTIES OUTPUT_NAME lttng-provider)
+  configure_file(${lttng_folder}/keeper.sh ${lttng_plugins}/lttng-keeper COPYONLY)
+  list(APPEND gt_plugin_targets plugin_lttng plugin_lttng_provider)
+  install(TARGETS plugin_lttng plugin_lttng_provider LIBRARY DESTINATION lib/gauntlet/plugins)
+  install(PROGRAMS ${lttng_plugins}/lttng-keeper DESTINATION lib/gauntlet/plugins)
+endif()
