@@ -90,7 +90,8 @@ typedef struct gt_ai64 gt_ai64;
  * instruction of a relaxed load and a relaxed store; on x86 that add is one (no lock: there is
  * one writer), and a handler of the same thread does not come between its halves.
  */
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__) &&                        \
+    !defined(__SANITIZE_ADDRESS__) /* clang 14 does not know %z */
 #define gt_bump(a, x)                                                                              \
     __asm__("add%z0 %1, %0" : "+m"((a)->v) : "er"((__typeof__(gt_load_relaxed(a)))(x)) : "cc")
 #else
