@@ -37,9 +37,11 @@ if(GT_FLAVOUR STREQUAL "release" AND CMAKE_OBJCOPY AND merge)
   target_compile_definitions(gt_fused_objects PRIVATE GT_ORACLE=0 GT_FAULTS=0
     GT_FUSED_SCHEDULER=${GT_FUSED_SCHEDULER} GT_FUSED_TRACER=${GT_FUSED_TRACER} gt_gmp=gt_peer_gmp_fused
     GT_FUSED_SCHEDULER_FILE="schedulers/${GT_FUSED_SCHEDULER}.c")
-  # The ops that peers/gmp_fused/bound.c calls are larger than what -O2 inlines of itself.
-  target_compile_options(gt_fused_objects PRIVATE $<$<COMPILE_LANGUAGE:C>:-flto>
-    $<$<AND:$<COMPILE_LANGUAGE:C>,$<C_COMPILER_ID:GNU>>:SHELL:--param max-inline-insns-single=300>)
+  target_compile_options(gt_fused_objects PRIVATE $<$<COMPILE_LANGUAGE:C>:-flto>)
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU") # the ops that bound.c calls are larger than what -O2 inlines of itself
+    set_source_files_properties(${root}/runtimes/peers/gmp_fused/bound.c
+      PROPERTIES COMPILE_OPTIONS "--param=max-inline-insns-single=300;--param=max-inline-insns-auto=300")
+  endif()
   target_include_directories(gt_fused_objects PRIVATE ${root} ${root}/runtimes/include ${root}/runtimes)
   target_link_libraries(gt_fused_objects PRIVATE gt_flags gt_jemalloc PkgConfig::HWLOC PkgConfig::LIBDW)
   set(dir ${CMAKE_BINARY_DIR}/fused)

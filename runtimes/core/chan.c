@@ -253,7 +253,7 @@ static inline void set_count(struct gt_chan *c, uint64_t n)
 }
 
 /* 0, -EPIPE, -EAGAIN: would wait. *wake: who is to be made ready after the unlock. */
-static inline int send_locked(struct gt_chan *c, const void *elem, struct gt_g **wake)
+GT_HOT int send_locked(struct gt_chan *c, const void *elem, struct gt_g **wake)
 {
     if (gt_unlikely(gt_load_relaxed(&c->closed) != 0))
         return -EPIPE;
@@ -288,7 +288,7 @@ static inline void take_from_ring(struct gt_chan *c, void *elem, struct gt_g **w
     *wake = served(w, true);
 }
 
-static inline int recv_locked(struct gt_chan *c, void *elem, struct gt_g **wake)
+GT_HOT int recv_locked(struct gt_chan *c, void *elem, struct gt_g **wake)
 {
     if (gt_load_relaxed(&c->count) != 0) {
         take_from_ring(c, elem, wake);

@@ -748,6 +748,11 @@ static inline uint64_t gt_status_next(uint64_t w, unsigned to)
 {
     return ((w & ~(GT_STATUS_VERSION_ONE - 1)) | to) + GT_STATUS_VERSION_ONE;
 }
+/* The same for a word that is `from` and nothing else: no scan bit, no lost mark. One add. */
+static inline uint64_t gt_status_step(uint64_t w, unsigned from, unsigned to)
+{
+    return w + (GT_STATUS_VERSION_ONE + to - from);
+}
 GT_NORETURN void gt_g_wrong_status(struct gt_m *m, struct gt_g *g, unsigned want);
 void gt_g_change_slow(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from,
                       enum gt_gstatus to);
@@ -773,7 +778,7 @@ gt_g_leave(struct gt_m *m, struct gt_g *g, gt_tok tok, enum gt_gstatus from, enu
     uint64_t w = gt_load_relaxed(&g->t.status);
     if (GT_CHECKS && gt_unlikely((w & (GT_STATUS_MASK | GT_STATUS_SCAN)) != (uint64_t)from))
         gt_g_wrong_status(m, g, from);
-    w = gt_status_next(w, to);
+    w = gt_status_step(w, from, to);
     gt_journal_add(m, GT_J_G, g->t.id, w, tok.v, from, to, reason);
     gt_store_release(&g->t.status, w); /* pair: gstatus */
 }

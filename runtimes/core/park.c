@@ -173,7 +173,7 @@ GT_HOT void stop_running(struct gt_m *m, enum gt_stop_reason why, enum gt_enqueu
     m->t.g = NULL;
     GT_PERTURB(m, stop_changed);
     gt_section_end(m, tok);
-    gt_enqueue(m, g, kind);
+    gt_enqueue_own(m, g, kind);
 }
 
 GT_OFTEN static void yield_on_system(void *arg)
@@ -223,10 +223,11 @@ static void checkpoint_on_system(void *arg)
 void gt_yield(void)
 {
     struct gt_m *m = gt_tls_m();
-    struct gt_g *g = gt_m_g(m);
-    if (gt_unlikely(gt_load_relaxed(&g->preempt_stop) != 0))
+    if (gt_unlikely(gt_load_relaxed(&gt_m_g(m)->preempt_stop) != 0)) {
         gt_checkpoint_slow();
-    gt_mcall_inline(gt_tls_m(), gt_m_g(gt_tls_m()), yield_on_system);
+        m = gt_tls_m();
+    }
+    gt_mcall_inline(m, gt_m_g(m), yield_on_system);
 }
 
 void gt_checkpoint_slow(void)
@@ -515,11 +516,12 @@ GT_HOT int spawn(struct gt_m *m, struct gt_runtime *rt, gt_fn fn, void *arg, uin
         GT_EMIT(m, tok, go_create, &g->t, (uintptr_t)g->fn, false);
         gt_section_end(m, tok);
         gt_bump(&gt_m_p(m)->count.spawned, 1u);
+        gt_enqueue_own(m, g, GT_ENQ_NEXT);
     } else {
         be_born_without_p(m, g);
         gt_add_relaxed(&rt->count.spawned, 1u);
+        gt_enqueue(m, g, GT_ENQ_NEXT);
     }
-    gt_enqueue(m, g, GT_ENQ_NEXT);
     gt_wake_maybe(rt);
     return 0;
 }

@@ -71,6 +71,13 @@ GT_HOT void gt_enqueue(struct gt_m *m, struct gt_g *g, enum gt_enqueue_kind kind
     gt_sched_enqueue(rt, p, &g->t, gt_likely(p != NULL) ? kind : GT_ENQ_GLOBAL);
 }
 
+/* The same by who has a P. */
+GT_HOT void gt_enqueue_own(struct gt_m *m, struct gt_g *g, enum gt_enqueue_kind kind)
+{
+    struct gt_runtime *rt = m->rt;
+    gt_sched_enqueue(rt, m->t.p, &g->t, kind);
+}
+
 /* gt_ready for a pinned caller. */
 GT_HOT void gt_ready_inline(struct gt_m *m, struct gt_g *g, bool next)
 {

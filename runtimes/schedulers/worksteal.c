@@ -25,6 +25,11 @@
  */
 #include "ring.h"
 
+/* How a core that this scheduler is compiled into wants its hottest ops. */
+#ifndef GT_BOUND_OP
+#define GT_BOUND_OP
+#endif
+
 struct ws {
     const struct gt_scheduler_host *host;
     struct shared global;
@@ -52,7 +57,7 @@ static void ws_fini(void *s)
     (void)s;
 }
 
-static void ws_enqueue(void *s, struct gt_proc *p, struct gt_task *g, enum gt_enqueue_kind kind)
+GT_BOUND_OP static void ws_enqueue(void *s, struct gt_proc *p, struct gt_task *g, enum gt_enqueue_kind kind)
 {
     struct ws *w = s;
     if (p)
@@ -155,7 +160,8 @@ RING_COLD static struct gt_task *pick_steal(struct ws *w, struct gt_proc *p, uin
     return g;
 }
 
-static struct gt_task *ws_pick(void *s, struct gt_proc *p, enum gt_pick_from from, uint32_t *flags)
+GT_BOUND_OP static struct gt_task *ws_pick(void *s, struct gt_proc *p, enum gt_pick_from from,
+                                           uint32_t *flags)
 {
     struct ring *r = ring_of(p);
     if (from != GT_PICK_QUEUES)

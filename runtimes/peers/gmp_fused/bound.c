@@ -6,6 +6,7 @@
  * makes them direct, but only after it has decided what to inline. Here the table is in sight, so
  * these two are direct from the beginning, and inlined wherever the core calls them.
  */
+#define GT_BOUND_OP __attribute__((always_inline)) inline
 #include GT_FUSED_SCHEDULER_FILE /* the scheduler itself */
 
 #include "core/core.h"
