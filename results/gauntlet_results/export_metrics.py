@@ -97,6 +97,8 @@ def openmetrics(rs: ResultSet) -> tuple[str, str]:
     cells = cells_of(rs)
     lines = _about_run(rs)
     lines += _head("gauntlet_cell_usable", "gauge", "", "1: the cell's numbers count; 0: its verdict forbids it")
-    lines += [f"gauntlet_cell_usable{_labels({**_cell_labels(c), 'verdict': c.verdict})} {int(c.usable)}" for c in cells]
+    for c in cells:
+        labels = {**_cell_labels(c), "verdict": c.verdict, "why": None if c.usable else c.why}
+        lines.append(f"gauntlet_cell_usable{_labels(labels)} {int(c.usable)}")
     lines += _gauges(cells)
     return "\n".join([*lines, "# EOF"]) + "\n", marked(sum(not c.usable for c in cells))
