@@ -150,7 +150,7 @@ def _timed(entry: dict, where: str):
         samples = () if one is None else (one,)
     if unit in TIME:
         return "time", "ns", "lower", tuple(s * TIME[unit] for s in samples)
-    return unit.replace(" ", "_"), unit, "lower", samples
+    return {"%": "percent"}.get(unit) or re.sub(r"\W+", "_", unit).strip("_") or "value", unit, "lower", samples
 
 
 def _event(pair: dict, differences, where: str):

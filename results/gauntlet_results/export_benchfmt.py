@@ -34,7 +34,7 @@ def unit_of(s: Series) -> str:
         return _PLAIN[s.metric]
     per_op = "ns" if s.metric.endswith("_ns") else "ns/op"
     suffix = {"ns": per_op, "s": "sec", "bytes": "B", "%": "percent"}.get(s.unit, "")
-    stem = re.sub(r"_(ns|s|percent|bytes)$", "", s.metric) if suffix else s.metric
+    stem = re.sub(r"(^|_)(ns|s|percent|bytes)$", "", s.metric) if suffix else s.metric
     return _word("-".join(p for p in (stem.replace("_", "-"), suffix) if p))
 
 

@@ -42,6 +42,9 @@ def name_parts(name: str) -> tuple[str, str | None, list[tuple[str, str]]]:
     return head, param or None, keys
 
 
+UNUSABLE = " (void, failed, skipped, unfinished, or without samples)"
+
+
 def _cells(n: int, what: str) -> str:
     return f"{n} {what}cell" + ("" if n == 1 else "s")
 
@@ -50,11 +53,11 @@ def counted(void: int, timeless: int = 0) -> str:
     """What was left out, as one line; empty: nothing."""
     parts = []
     if void:
-        parts.append(_cells(void, "void or unfinished "))
+        parts.append(_cells(void, "unusable ") + UNUSABLE)
     if timeless:
         parts.append(_cells(timeless, "") + " without a time, which this format must have")
     return "left out: " + ", ".join(parts) if parts else ""
 
 
 def marked(void: int) -> str:
-    return f"marked as such: {_cells(void, 'void or unfinished ')}" if void else ""
+    return f"marked as such: {_cells(void, 'unusable ')}{UNUSABLE}" if void else ""

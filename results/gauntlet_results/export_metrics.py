@@ -49,9 +49,9 @@ def _cell_labels(cell: Cell) -> dict:
 def _family(s: Series) -> tuple[str, str, float]:
     """Its name, its unit ("" none), the factor to that unit."""
     unit, factor = _UNITS.get(s.unit, ("", 1.0))
-    stem = re.sub(r"_(ns|s|bytes|percent)$", "", s.metric) if unit else s.metric
-    name = re.sub(r"[^a-zA-Z0-9_]", "_", f"gauntlet_{stem}")
-    return (f"{name}_{unit}" if unit else name), unit, factor
+    stem = re.sub(r"(^|_)(ns|s|bytes|percent)$", "", s.metric) if unit else s.metric
+    name = "_".join(part for part in ("gauntlet", stem, unit) if part)
+    return re.sub(r"[^a-zA-Z0-9_]", "_", name), unit, factor
 
 
 def _head(name: str, kind: str, unit: str, about: str) -> list[str]:

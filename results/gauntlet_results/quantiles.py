@@ -5,12 +5,18 @@ import functools
 import math
 
 
-def quantile(ordered, q: float) -> float:
-    """Of sorted samples, interpolated between neighbours (type 7, as numpy and R do by default)."""
-    at = q * (len(ordered) - 1)
+@functools.lru_cache(maxsize=4096)
+def _place(n: int, q: float) -> tuple[int, int, float]:
+    """The two neighbours among n and how far between them (type 7, as numpy and R do by default)."""
+    at = q * (n - 1)
     low = math.floor(at)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
+    return low, min(low + 1, n - 1), at - low
+
+
+def quantile(ordered, q: float) -> float:
+    """Of sorted samples, interpolated between neighbours."""
+    low, high, share = _place(len(ordered), q)
+    return ordered[low] + (ordered[high] - ordered[low]) * share
 
 
 @functools.lru_cache(maxsize=1024)

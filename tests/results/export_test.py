@@ -73,7 +73,7 @@ class Export(unittest.TestCase):
         self.assertTrue(any(b["name"] == f"{TRACED}/metric:tracing" for b in d["benchmarks"]))
         void = [b for b in d["benchmarks"] if b["name"] == VOID]
         self.assertEqual((len(void), void[0]["error_occurred"], void[0]["error_message"]), (1, True, "void: " + EVIL))
-        self.assertIn("1 void", err)
+        self.assertIn("1 unusable", err)
 
     def test_gbench_is_read_back(self):
         path = self.to_file(self.base, "gbench")
@@ -97,7 +97,7 @@ class Export(unittest.TestCase):
     # ---- benchfmt
     def test_benchfmt(self):
         text, err = self.export(self.base, "benchfmt")
-        self.assertIn("left out: 1 void", err)
+        self.assertIn("left out: 1 unusable", err)
         lines = text.splitlines()
         self.assertIn("goarch: amd64", lines)
         self.assertIn("cpu: Some CPU", lines)
@@ -109,6 +109,19 @@ class Export(unittest.TestCase):
             units = line.split()[3::2]
             self.assertEqual(len(units), len(set(units)), line)
         self.assertIn("BenchmarkYield/runtime=gmp/sched=worksteal/bind=pu-1 1000 10.0 ns/op", results[0])
+
+    def test_units_in_names(self):
+        entries = [
+            made.bench("idle/runtime:gmp/procs:2", [0.5], time_unit="%"),
+            made.bench("rss/runtime:gmp/procs:1", [4096.0], time_unit="bytes", counters={"bytes_per_op": 7.5}),
+        ]
+        source = made.write(os.path.join(self.folder, "units.json"), made.record(entries))
+        text = self.export(source, "benchfmt")[0]
+        self.assertIn("BenchmarkIdle/runtime=gmp-2 1000 0.5 percent\n", text)
+        self.assertIn("BenchmarkRss/runtime=gmp-1 1000 4096.0 B 7.5 bytes-per-op-B\n", text)
+        found = read_openmetrics(self, self.export(source, "openmetrics")[0])
+        self.assertEqual(found["gauntlet_ratio"][("cell", "idle/runtime:gmp/procs:2"), ("stat", "median")], 0.005)
+        self.assertEqual(found["gauntlet_bytes"][("cell", "rss/runtime:gmp/procs:1"), ("stat", "median")], 4096.0)
 
     def test_benchfmt_names(self):
         self.assertEqual(bench_name("pingpong:8/runtime:go/tracer:go/procs:2"), "BenchmarkPingpong/param=8/runtime=go/tracer=go-2")
@@ -133,7 +146,7 @@ class Export(unittest.TestCase):
     def test_bmf(self):
         text, err = self.export(self.base, "bmf")
         d = json.loads(text)
-        self.assertIn("left out: 1 void", err)
+        self.assertIn("left out: 1 unusable", err)
         self.assertNotIn(VOID, d)
         self.assertEqual(d[GMP]["latency"], {"value": 10.4, "lower_value": 10.1, "upper_value": 10.7})
         self.assertAlmostEqual(d[TRACED]["tracing"]["value"], 20.0)
@@ -147,7 +160,7 @@ class Export(unittest.TestCase):
     def test_csv(self):
         text, err = self.export(self.base, "csv")
         rows = list(csv.DictReader(io.StringIO(text)))
-        self.assertIn("marked as such: 1 void", err)
+        self.assertIn("marked as such: 1 unusable", err)
         rs = records.load(self.base)
         self.assertEqual(len(rows), sum(s.usable for s in rs.series) + 1)
         times = next(r for r in rows if r["cell"] == GMP and r["metric"] == "time")
@@ -160,7 +173,7 @@ class Export(unittest.TestCase):
     # ---- OpenMetrics
     def test_openmetrics(self):
         text, err = self.export(self.base, "openmetrics")
-        self.assertIn("marked as such: 1 void", err)
+        self.assertIn("marked as such: 1 unusable", err)
         found = read_openmetrics(self, text)
         self.assertAlmostEqual(found["gauntlet_time_seconds"][("cell", GMP), ("stat", "median")], 10.4e-9)
         self.assertEqual(found["gauntlet_cell_usable"][("cell", VOID), ("verdict", "void")], 0)

@@ -61,6 +61,8 @@ class Series(InFolder):
         self.assertEqual(series["a", "time"].samples, (1500.0,))
         _, series = self.load(made.bench("a/runtime:gmp", [4096.0], time_unit="bytes"))
         self.assertEqual((series["a", "bytes"].unit, series["a", "bytes"].better), ("bytes", "lower"))
+        _, series = self.load(made.bench("a/runtime:gmp", [0.5], time_unit="%"))
+        self.assertEqual(series["a", "percent"].unit, "%")
 
     def test_row_and_pair_of_a_row(self):
         row = {
