@@ -176,7 +176,9 @@ class Store:
             by_id[c["id"]] = cell
             cells.append(cell)
         rows = self.all(
-            "SELECT s.* FROM cells c JOIN series s ON s.cell = c.id WHERE c.run = ? ORDER BY c.id, s.metric", run["id"]
+            "SELECT s.* FROM cells c JOIN series s ON s.cell = c.id WHERE c.run = ?"
+            " ORDER BY c.id, s.metric <> 'time', s.metric",
+            run["id"],
         )
         return ResultSet(
             id=run["hash"], label=run["label"], date=run["date"], revision=run["revision"], dirty=run["dirty"],

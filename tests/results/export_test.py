@@ -230,7 +230,7 @@ def find_benchstat(folder: str) -> str | None:
     environment = {**os.environ, "GOBIN": folder, "GOFLAGS": "-mod=mod"}
     package = "golang.org/x/perf/cmd/benchstat@latest"
     try:
-        subprocess.run(["go", "install", package], env=environment, cwd=folder, capture_output=True, timeout=120, check=True)
+        subprocess.run(["go", "install", package], env=environment, cwd=folder, capture_output=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return os.path.join(folder, "benchstat")
