@@ -4,7 +4,9 @@
 A verb's module has main(argv: list[str]) -> int.
 """
 
+import contextlib
 import importlib
+import io
 import os
 import signal
 import sys
@@ -31,7 +33,8 @@ def _main_of(verb: str):
 
 def _drop_output() -> None:
     """What is still buffered goes nowhere, so that the interpreter's end does not try again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError):  # a caller's own stream has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(verb: str, argv: list[str]) -> int:
@@ -65,7 +68,8 @@ def main(argv: list[str]) -> int:
         return USAGE
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):  # names of files may be no UTF-8
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     return _run(argv[0], argv[1:])
 
 
