@@ -23,10 +23,12 @@ struct gt_verb {
     const char *summary; /* one line */
     const char *text;    /* the rest of `help VERB`, NULL none */
     uint32_t options;    /* GT_OPT_* it takes */
+    bool script;         /* in Python: it has its own help */
     int (*run)(const struct gt_verb *v, int argc, char **argv);
 };
 extern const struct gt_verb gt_verb_list, gt_verb_stress, gt_verb_bench, gt_verb_check, gt_verb_text,
-    gt_verb_run, gt_verb_plan;
+    gt_verb_run, gt_verb_plan, gt_verb_collect, gt_verb_export, gt_verb_compare, gt_verb_gate,
+    gt_verb_noise, gt_verb_report;
 
 /* One line on standard error: "gauntlet VERB: ...". */
 __attribute__((format(printf, 2, 3))) void gt_say(const char *verb, const char *fmt, ...);

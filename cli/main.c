@@ -5,9 +5,11 @@
 #include "cli.h"
 #include "options.h"
 
-static const struct gt_verb *const verbs[] = {&gt_verb_list,  &gt_verb_run,  &gt_verb_stress,
-                                            &gt_verb_bench, &gt_verb_check, &gt_verb_text,
-                                            &gt_verb_plan};
+static const struct gt_verb *const verbs[] = {
+    &gt_verb_list,  &gt_verb_run,     &gt_verb_stress, &gt_verb_bench,   &gt_verb_check,
+    &gt_verb_text,  &gt_verb_plan,    &gt_verb_noise,  &gt_verb_collect, &gt_verb_compare,
+    &gt_verb_gate,  &gt_verb_report,  &gt_verb_export,
+};
 #define N_VERBS (sizeof verbs / sizeof verbs[0])
 
 static const struct gt_verb *find_verb(const char *name)
@@ -37,6 +39,10 @@ static int unknown_verb(const char *name)
 
 static int help_verb(const struct gt_verb *v)
 {
+    if (v->script) {
+        char *argv[] = {(char[]){"--help"}};
+        return v->run(v, 1, argv);
+    }
     printf("usage: %s %s %s\n%s\n", GT_PROGRAM, v->name, v->args, v->summary);
     if (v->text)
         printf("\n%s", v->text);

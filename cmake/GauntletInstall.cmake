@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# `cmake --install build/release --prefix DIR`: the two programs, those of the stress tests, the SDK headers, its pkg-config file, the skeletons.
+# `cmake --install build/release --prefix DIR`: the two programs, those of the stress tests, the SDK headers, its pkg-config file, the skeletons,
+# the Python package of the verbs on results.
 
 install(DIRECTORY runtimes/include/gauntlet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gauntlet-sdk
         FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
@@ -17,3 +18,7 @@ endif()
 if(stress_programs) # a folder of their own: prove takes a folder
   install(TARGETS ${stress_programs} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/gauntlet/stress)
 endif()
+
+install(DIRECTORY results/gauntlet_results DESTINATION ${CMAKE_INSTALL_DATADIR}/gauntlet
+        PATTERN __pycache__ EXCLUDE)
+install(FILES results/schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/gauntlet OPTIONAL)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # gt_results: plans, the cells of a run as child processes, what is kept of them. Knows nothing of the runtimes.
+# share/gauntlet: the Python package that the verbs collect, compare, gate, noise, report and export become.
 
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.12)
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih>=53)
@@ -45,3 +46,10 @@ target_include_directories(gt_results PUBLIC ${CMAKE_SOURCE_DIR} PRIVATE ${gt_re
 set_source_files_properties(${CMAKE_SOURCE_DIR}/results/revision.c PROPERTIES COMPILE_DEFINITIONS
   "GT_PRESET=\"${GT_PRESET}\";GT_COMPILER=\"${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}\";GT_FLAGS=\"${flags}\";GT_HWLOC_VERSION=\"${HWLOC_VERSION}\";GT_LIBDW_VERSION=\"${LIBDW_VERSION}\";GT_JEMALLOC_VERSION=\"${jemalloc_version}\";GT_INIH_VERSION=\"${INIH_VERSION}\"")
 target_link_libraries(gt_results PRIVATE gt_flags PkgConfig::INIH PkgConfig::HWLOC PUBLIC PkgConfig::JANSSON)
+
+# Links, so that the build tree has what the source tree has. Installed: copies (GauntletInstall).
+set(gt_share ${CMAKE_BINARY_DIR}/share/gauntlet)
+file(MAKE_DIRECTORY ${gt_share})
+foreach(name gauntlet_results schema.json)
+  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/results/${name} ${gt_share}/${name} SYMBOLIC)
+endforeach()

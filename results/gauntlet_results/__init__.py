@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Gauntlet does with results: records, the store, comparison, the page. Called by `gauntlet VERB`."""
