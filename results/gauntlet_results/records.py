@@ -148,7 +148,7 @@ def _environment_of(record: dict) -> dict:
 
 def _date_of(record: dict) -> str:
     context = entries.object_at(record.get("context"), "context")
-    return record.get("date") or context.get("date") or ""
+    return entries.text(record.get("date"), "date") or entries.text(context.get("date"), "context.date") or ""
 
 
 def _integer(value) -> int | None:
