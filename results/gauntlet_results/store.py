@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from .cliargs import STORE
 from .errors import broken
-from .model import ResultSet, Series, machine_facts
+from .model import ResultSet, Series, content_id, machine_facts
 from .quantiles import describe
 from .store_file import explain, open_store
 from .store_schema import VERSION
@@ -127,22 +127,22 @@ class Store:
             (_series_row(ids[s.cell], s) for s in rs.series),
         )
 
-    def put_noise(self, machine: str, floors) -> None:
-        """Replaces floors of the machine; each: dict(cell, metric, rel, abs, n, date, revision)."""
+    def keep_noise(self, document: dict) -> None:
+        """What one `gauntlet noise` measured; the same document again changes nothing."""
+        d = document
         with self._transaction():
-            self.db.executemany(
-                "INSERT OR REPLACE INTO noise(machine, cell, metric, rel, abs, n, date, revision) VALUES"
-                " (:machine, :cell, :metric, :rel, :abs, :n, :date, :revision)",
-                [{"machine": machine, **floor} for floor in floors],
+            self.db.execute(
+                "INSERT OR IGNORE INTO noise(id, machine, date, revision, document) VALUES (?, ?, ?, ?, ?)",
+                (content_id(d), d["machine"], d["date"], d["revision"], _json(d)),
             )
 
     # ---- reading ----------------------------------------------------------------------------------------------------
-    def noise(self, machine: str) -> dict[tuple[str, str], dict]:
-        """By (cell, metric)."""
+    def noise(self, machine: str) -> list[dict]:
+        """Every document of the machine, oldest first."""
         if self.version < 2:
-            return {}
-        rows = self.all("SELECT cell, metric, rel, abs, n, date, revision FROM noise WHERE machine = ?", machine)
-        return {(r["cell"], r["metric"]): dict(r) for r in rows}
+            return []
+        rows = self.all("SELECT document FROM noise WHERE machine = ? ORDER BY date, id", machine)
+        return [json.loads(r["document"]) for r in rows]
 
     def runs(self) -> list[dict]:
         """Newest first: every column of runs, machine as its key, how many cells, how many of them unusable."""

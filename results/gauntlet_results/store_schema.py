@@ -60,19 +60,16 @@ STEPS = (
       PRIMARY KEY (cell, metric)
     ) STRICT, WITHOUT ROWID;
     """,
-    # 2: noise floors, kept by `gauntlet noise`
+    # 2: what `gauntlet noise` measured; what is made of it: noise_floor.py
     """
     CREATE TABLE noise (
+      id       TEXT PRIMARY KEY,         -- hash of the document
       machine  TEXT NOT NULL,            -- model.machine_key
-      cell     TEXT NOT NULL,            -- a cell's name, or a class of them
-      metric   TEXT NOT NULL,
-      rel      REAL,                     -- share of the median: 0.02 is 2 %
-      abs      REAL,                     -- in the metric's unit
-      n        INTEGER NOT NULL,         -- comparisons, A against A
-      date     TEXT NOT NULL,
+      date     TEXT NOT NULL,            -- UTC, ISO 8601
       revision TEXT NOT NULL,
-      PRIMARY KEY (machine, cell, metric)
+      document TEXT NOT NULL             -- JSON: noise.document_of
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX noise_by_machine ON noise(machine, date);
     """,
 )
 
