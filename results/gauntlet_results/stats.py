@@ -61,13 +61,13 @@ def drift(samples: Sequence[float]) -> Drift:
     n = len(y)
     if n < 4 or np.all(y == y[0]):
         return Drift(0.0, 1.0)
-    x = np.arange(n)
-    p = float(scipy_stats.kendalltau(x, y).pvalue)
-    slope, intercept, _, _ = scipy_stats.theilslopes(y, x)
-    start = intercept
+    i, j = np.triu_indices(n, 1)
+    p = float(scipy_stats.kendalltau(np.arange(n), y).pvalue)
+    slope = float(np.median((y[j] - y[i]) / (j - i)))
+    start = median(y) - slope * (n - 1) / 2
     if not math.isfinite(p) or start == 0:
         return Drift(0.0, 1.0)
-    return Drift(float(slope * (n - 1) / abs(start)), p)
+    return Drift(slope * (n - 1) / abs(start), p)
 
 
 def dependence_p(samples: Sequence[float]) -> float:
