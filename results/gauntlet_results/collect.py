@@ -78,7 +78,7 @@ def _import(store: Store, path: str) -> int:
 
 def _unread(rs: ResultSet) -> bool:
     """A file of it could not be read. A run that is only unfinished is no error: it may be at work."""
-    return any(records.RESUME not in p and "before its end" not in p for p in rs.problems)
+    return any(records.RESUME not in p and records.CUT_SHORT not in p for p in rs.problems)
 
 
 def _import_all(paths: list[str], store_path: str) -> int:

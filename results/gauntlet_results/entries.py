@@ -44,9 +44,11 @@ def numbers(value, where: str) -> tuple[float, ...]:
 
 
 def text(value, where: str) -> str | None:
-    if value is None or isinstance(value, str):
-        return value or None
-    raise FormatError(f"{where}: {value!r:.40} is not a text")
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise FormatError(f"{where}: {value!r:.40} is not a text")
+    return value.encode("utf-8", "replace").decode() or None  # half a surrogate pair can be said, not kept
 
 
 def object_at(value, where: str) -> dict:

@@ -49,8 +49,7 @@ class Series:
 
 def machine_facts(environment: dict) -> dict:
     """What makes two machines the same for a comparison. None: not recorded."""
-    kernel = environment.get("kernel")
-    kernel = kernel if isinstance(kernel, dict) else {"release": kernel}
+    kernel = environment.get("kernel") or {}
     topology = environment.get("topology") or {}
     settings = environment.get("settings") or {}
     mitigations = environment.get("mitigations")

@@ -11,13 +11,14 @@ from dataclasses import replace
 
 from . import entries
 from .entries import FormatError
-from .errors import broken
-from .model import ResultSet, Series, content_id, machine_differences, worst
+from .errors import ResultsError, broken
+from .model import BETTER, ResultSet, Series, content_id, machine_differences, worst
 
 __all__ = ["ResultSet", "Series", "load", "machine_differences", "read_json"]
 
 SCHEMA = 1
 RESUME = "`gauntlet run --resume` goes on with it"
+CUT_SHORT = "the program was stopped before its end"
 
 
 # ---- one file -------------------------------------------------------------------------------------------------------
@@ -77,7 +78,14 @@ class _Parts:
         verdict = worst((known["verdict"], cell["verdict"]))
         if verdict != known["verdict"]:
             known.update(verdict=verdict, why=cell["why"], attrs=cell["attrs"])
-        known["times"] = known.get("times", 1) + 1
+
+    def take(self, other: "_Parts") -> None:
+        """All of another's, once it is known to be whole."""
+        by_cell: dict[str, list[Series]] = {}
+        for s in other.series.values():
+            by_cell.setdefault(s.cell, []).append(s)
+        for name, cell in other.cells.items():
+            self.add(cell, by_cell.get(name, []))
 
     def result(self) -> tuple[list[dict], list[Series]]:
         if self.merged:  # every series has its cell's last word
@@ -135,7 +143,7 @@ def _add_record(parts: _Parts, record: dict) -> None:
 
 def _environment_of(record: dict) -> dict:
     context = entries.object_at(record.get("context"), "context")
-    environment = entries.object_at(context.get("environment"), "context.environment")
+    environment = _checked_environment(context.get("environment"), "context.environment")
     if environment:
         return environment
     flat = {k: context[k] for k in ("cpu", "num_cpus", "kernel") if context.get(k) is not None}
@@ -143,7 +151,24 @@ def _environment_of(record: dict) -> dict:
         flat["host"] = context["host_name"]
     if context.get("preset"):
         flat["build"] = {"preset": context["preset"], "compiler": context.get("compiler")}
-    return flat
+    return _checked_environment(flat, "context")
+
+
+def _checked_environment(value, where: str) -> dict:
+    """What is looked at later has the type that it must have."""
+    environment = entries.object_at(value, where)
+    for key in ("topology", "settings", "mitigations", "build", "libraries"):
+        entries.object_at(environment.get(key), f"{where}.{key}")
+    for key in ("host", "cpu"):
+        entries.text(environment.get(key), f"{where}.{key}")
+    if isinstance(environment.get("kernel"), str):
+        environment = {**environment, "kernel": {"release": environment["kernel"]}}
+    kernel = entries.object_at(environment.get("kernel"), f"{where}.kernel")
+    entries.number(environment.get("num_cpus"), f"{where}.num_cpus")
+    entries.text(kernel.get("machine"), f"{where}.kernel.machine")
+    for key in ("revision", "dirty_diff"):
+        entries.text((environment.get("build") or {}).get(key), f"{where}.build.{key}")
+    return environment
 
 
 def _date_of(record: dict) -> str:
@@ -160,20 +185,17 @@ def _build_of(environment: dict) -> tuple[str, str | None]:
     return build.get("revision") or "unknown", build.get("dirty_diff")
 
 
-def _load_record(path: str, record: dict) -> ResultSet:
-    _check_schema(record, path)
+def _record_set(path: str, record: dict) -> ResultSet:
+    """Raises FormatError."""
     parts = _Parts()
-    try:
-        _add_record(parts, record)
-        environment = _environment_of(record)
-        context = entries.object_at(record.get("context"), "context")
-    except FormatError as e:
-        raise broken(f"{path}: {e}") from None
+    _add_record(parts, record)
     cells, series = parts.result()
+    environment = _environment_of(record)
+    context = entries.object_at(record.get("context"), "context")
     revision, dirty = _build_of(environment)
     complete = context.get("complete") is not False and all(c["verdict"] != "incomplete" for c in cells)
     seed = _integer((record.get("cell") or {}).get("seed", context.get("seed", record.get("seed"))))
-    problems = [] if complete else [f"{path}: the program was stopped before its end"]
+    problems = [] if complete else [f"{path}: {CUT_SHORT}"]
     return ResultSet(
         id="", label=os.path.basename(path), date=_date_of(record), revision=revision, dirty=dirty, seed=seed,
         environment=environment, series=series, cells=cells, problems=problems, path=path, complete=complete,
@@ -181,28 +203,65 @@ def _load_record(path: str, record: dict) -> ResultSet:
     ).seal()  # fmt: skip
 
 
+def _load_record(path: str, record: dict) -> ResultSet:
+    _check_schema(record, path)
+    try:
+        return _record_set(path, record)
+    except FormatError as e:
+        raise broken(f"{path}: {e}") from None
+
+
 # ---- an exported set ------------------------------------------------------------------------------------------------
+_HEAD = ("id", "label", "date", "revision", "dirty", "seed", "environment", "problems", "complete", "key")
+_TEXTS = ("id", "label", "date", "revision", "key")
+
+
+def _set_series(value, where: str, cells: dict) -> Series:
+    s = entries.object_at(value, where)
+    cell = cells.get(s.get("cell")) if isinstance(s.get("cell"), str) else None
+    if cell is None or s.get("better") not in BETTER or not all(isinstance(s.get(k), str) for k in ("metric", "unit")):
+        raise FormatError(f"{where}: not a series of one of its cells")
+    samples = entries.numbers(s.get("samples"), f"{where}.samples")
+    if not samples:
+        raise FormatError(f"{where}.samples: none")
+    return Series(cell["name"], s["metric"], s["unit"], s["better"], samples, cell["verdict"], cell["why"], cell["attrs"])
+
+
+def _set_cell(value, where: str) -> dict:
+    c = entries.object_at(value, where)
+    if not isinstance(c.get("name"), str) or not isinstance(c.get("kind"), str):
+        raise FormatError(f"{where}: a cell without name or kind")
+    verdict, why = entries.verdict_of({"verdict": c.get("verdict") or "?", "why": c.get("why")}, where)
+    attrs = entries.object_at(c.get("attrs"), f"{where}.attrs")
+    return {"name": c["name"], "kind": c["kind"], "verdict": verdict, "why": why, "attrs": attrs}
+
+
+def _list_at(value: dict, key: str) -> list:
+    if not isinstance(value.get(key), list):
+        raise FormatError(f"{key}: {value.get(key)!r:.40} is not a list")
+    return value[key]
+
+
+def _whole_set(path: str, value: dict) -> ResultSet:
+    """Raises FormatError."""
+    for key in _TEXTS:
+        if not isinstance(value.get(key), str):
+            raise FormatError(f"{key}: {value.get(key)!r:.40} is not a text")
+    entries.text(value.get("dirty"), "dirty")
+    _checked_environment(value.get("environment"), "environment")
+    cells = {c["name"]: c for c in (_set_cell(c, f"cells[{i}]") for i, c in enumerate(_list_at(value, "cells")))}
+    series = [_set_series(s, f"series[{i}]", cells) for i, s in enumerate(_list_at(value, "series"))]
+    problems = [str(p) for p in _list_at(value, "problems")]
+    head = {k: value.get(k) for k in _HEAD} | {"problems": problems}
+    return ResultSet(path=path, series=series, cells=list(cells.values()), **head)
+
+
 def _load_set(path: str, value: dict) -> ResultSet:
     _check_schema(value, path)
     try:
-        cells = {c["name"]: c for c in value["cells"]}
-        series = [
-            Series(
-                s["cell"], s["metric"], s["unit"], s["better"],
-                entries.numbers(s["samples"], f"series[{i}].samples"),
-                cells[s["cell"]]["verdict"], cells[s["cell"]]["why"], cells[s["cell"]]["attrs"],
-            )
-            for i, s in enumerate(value["series"])
-        ]  # fmt: skip
-        rs = ResultSet(
-            path=path, series=series, cells=list(cells.values()),
-            **{k: value[k] for k in ("id", "label", "date", "revision", "dirty", "seed", "environment", "problems",
-                                     "complete", "key")},
-        )  # fmt: skip
+        rs = _whole_set(path, value)
     except FormatError as e:
         raise broken(f"{path}: {e}") from None
-    except (KeyError, TypeError) as e:
-        raise broken(f"{path}: an exported set without a whole {e}: export it again") from None
     said = rs.id
     if rs.seal().id != said:
         raise broken(f"{path}: its content is not what its id was made of: changed by hand? export it again")
@@ -221,6 +280,8 @@ def run_key(run: dict) -> str:
 
 def _planned(run: dict) -> list[str]:
     cells = entries.object_at(run.get("plan"), "plan").get("cells") or []
+    if not isinstance(cells, list):
+        raise FormatError("plan.cells: not a list")
     return [str(c.get("name")) for c in cells if isinstance(c, dict)]
 
 
@@ -237,21 +298,20 @@ def _read_cells(folder: str, parts: _Parts, problems: list[str]) -> tuple[int, s
     """How many records could be read, and the date of the newest."""
     whole, newest = 0, ""
     for name in _cell_files(folder):
-        path = os.path.join(folder, name)
+        path, own = os.path.join(folder, name), _Parts()
         try:
             record = read_json(path)
             _check_schema(record, path)
-            _add_record(parts, record)
+            newest = max(newest, _date_of(record))
+            _add_record(own, record)
         except FormatError as e:
             problems.append(f"{path}: {e}")
             continue
-        except Exception as e:
-            if not hasattr(e, "message"):
-                raise
+        except ResultsError as e:
             problems.append(e.message)
             continue
         whole += 1
-        newest = max(newest, _date_of(record))
+        parts.take(own)
     return whole, newest
 
 
@@ -259,7 +319,7 @@ def _first_environment(folder: str) -> dict:
     for name in _cell_files(folder):
         try:
             found = _environment_of(read_json(os.path.join(folder, name)))
-        except Exception:  # named among the problems already
+        except (FormatError, ResultsError):  # named among the problems already
             continue
         if found:
             return found
@@ -273,7 +333,8 @@ def _load_folder(folder: str) -> ResultSet:
     parts, problems = _Parts(), []
     try:
         planned = _planned(run)
-        environment = entries.object_at(run.get("environment"), "environment") or _first_environment(folder)
+        environment = _checked_environment(run.get("environment"), "environment") or _first_environment(folder)
+        date = entries.text(run.get("date"), "date")
     except FormatError as e:
         raise broken(f"{path}: {e}") from None
     whole, newest = _read_cells(folder, parts, problems)
@@ -285,7 +346,7 @@ def _load_folder(folder: str) -> ResultSet:
         problems.append(f"{folder}: {len(open_cells)} cells were not carried to their end, {open_cells[0]}: {RESUME}")
     revision, dirty = _build_of(environment)
     return ResultSet(
-        id="", label=os.path.basename(os.path.abspath(folder)), date=run.get("date") or newest, revision=revision,
+        id="", label=os.path.basename(os.path.abspath(folder)), date=date or newest, revision=revision,
         dirty=dirty, seed=_integer(run.get("seed")), environment=environment, series=series, cells=cells,
         problems=problems, path=folder, complete=not problems and bool(cells), key=run_key(run),
     ).seal()  # fmt: skip

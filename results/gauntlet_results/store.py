@@ -36,7 +36,7 @@ def unpack(blob: bytes) -> tuple[float, ...]:
 
 
 def _json(value) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(value, separators=(",", ":"))
 
 
 def now() -> str:

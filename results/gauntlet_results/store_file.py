@@ -26,22 +26,23 @@ def wait_seconds() -> float:
         return WAIT_S
 
 
+def _has_open(number: str, wanted: os.stat_result) -> bool:
+    folder = f"/proc/{number}/fd"
+    for fd in os.listdir(folder):
+        seen = os.stat(f"{folder}/{fd}")
+        if (seen.st_dev, seen.st_ino) == (wanted.st_dev, wanted.st_ino):
+            return True
+    return False
+
+
 def _holders(path: str) -> str:
     """Processes that have the file open, as far as we may see."""
-    try:
-        wanted = os.stat(path)
-        numbers = [n for n in os.listdir("/proc") if n.isdigit() and int(n) != os.getpid()]
-    except OSError:
-        return ""
     found = []
-    for number in numbers:
+    for number in (n for n in os.listdir("/proc") if n.isdigit() and int(n) != os.getpid()):
         try:
-            for fd in os.scandir(f"/proc/{number}/fd"):
-                seen = os.stat(fd.path)
-                if (seen.st_dev, seen.st_ino) == (wanted.st_dev, wanted.st_ino):
-                    with open(f"/proc/{number}/comm", encoding="utf-8", errors="replace") as comm:
-                        found.append(f"{comm.read().strip()} (pid {number})")
-                    break
+            if _has_open(number, os.stat(path)):
+                with open(f"/proc/{number}/comm", encoding="utf-8", errors="replace") as comm:
+                    found.append(f"{comm.read().strip()} (pid {number})")
         except OSError:  # it ended, or is another user's
             continue
     return ", ".join(sorted(found)[:4])
@@ -156,7 +157,9 @@ def open_store(path: str, write: bool) -> sqlite3.Connection:
         _make_folder(path)
     db = None
     try:
-        db = _connect(path, "rwc" if write else "ro")
+        db = _connect(path, "rwc" if write else "rw")
+        if not write:  # rw: an import that was killed left a journal, and whoever comes next has to undo it
+            db.execute("PRAGMA query_only = ON")
         version = _check_ours(path, db)
         if write:
             db.execute("PRAGMA foreign_keys = ON")
