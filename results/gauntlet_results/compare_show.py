@@ -74,7 +74,9 @@ def _section(title: str, rows: list[Row], colour: bool, word: str) -> list[str]:
 
 def _apart_lines(title: str, found: list[Apart], colour: bool, word: str) -> list[str]:
     lines = ["", painted(f"{title} ({len(found)})", word, colour)]
-    return lines + [shortened(f"  {a.cell}: {a.why}", WIDTH) for a in found]
+    for a in found:
+        lines += [shortened(f"  {a.cell}", WIDTH), shortened(f"    {a.why}", WIDTH)]
+    return lines
 
 
 def sections(c: Comparison, everything: bool, colour: bool) -> list[str]:

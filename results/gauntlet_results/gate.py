@@ -19,7 +19,7 @@ from .comparison import Comparison, Row, compare_sets
 from .errors import BAD, BROKEN, INCONCLUSIVE, OK, usage, worse
 from .figures import wants_colour
 from .model import ResultSet
-from .noise_floor import NoiseFloors
+from .noise_floor import USELESS, NoiseFloors
 
 ALPHA = 0.01  # chance that one of all rows is called a regression when nothing changed
 METRICS = ("time", "inconsistencies")  # a tracer's price is in the time of the cells that trace
@@ -43,14 +43,20 @@ def parser() -> Parser:
 
 # ---- the decision ---------------------------------------------------------------------------------------------------
 def unsettled(row: Row) -> bool:
-    """An inconclusive row that keeps the gate from saying ok. One whose interval only touches the threshold while its
-    estimate lies within was measured sharply enough: no regression is confirmed."""
+    """Does an inconclusive row keep the gate from saying ok? Where no threshold was asked for, one that is merely noisy,
+    or touches its threshold, does not while its estimate lies within: nothing is confirmed, and what the gate could have
+    seen is printed. Where one was asked for, noise that is wider is no answer."""
     if row.verdict != "inconclusive":
         return False
-    if row.doubt != "near":
+    if row.doubt not in ("near", "noisy"):
         return True
     harm = -row.change.value if row.better == "higher" else row.change.value
-    return harm > row.threshold.value
+    asked = row.threshold.asked is not None and row.doubt == "noisy"
+    return asked or harm > row.threshold.value or row.half_width > USELESS
+
+
+def _measured(rs: ResultSet) -> bool:
+    return any(s.usable for s in rs.series)
 
 
 def reasons(c: Comparison) -> list[tuple[int, str]]:
@@ -59,10 +65,9 @@ def reasons(c: Comparison) -> list[tuple[int, str]]:
     for rs, name in ((c.base, "BASE"), (c.new, "NEW")):
         if not rs.complete:
             found.append((BROKEN, f"{name} is incomplete"))
-    if not any(s.usable for s in c.new.series):
-        found.append((BROKEN, "NEW measured nothing"))
-    elif not c.rows:
-        found.append((BROKEN, "no cell has numbers of the same metric in both"))
+    if not c.rows and not c.apart_as("broken"):
+        nothing = "no cell has numbers of the same metric in both" if _measured(c.new) else "NEW measured nothing"
+        found.append((BROKEN, nothing))
     if c.apart_as("missing", "void"):
         found.append((BROKEN, f"{len(c.apart_as('missing', 'void'))} of BASE's cells have no numbers in NEW"))
     wrong = len(c.of("worse")) + len(c.apart_as("broken"))
@@ -82,9 +87,13 @@ def status_of(c: Comparison) -> int:
 
 
 def bluntest(c: Comparison) -> Row | None:
-    """The row with the coarsest threshold: what the gate would not see."""
-    rows = [r for r in c.rows if r.threshold]
-    return max(rows, key=lambda r: r.threshold.value, default=None)
+    """The row that shows least: changes up to its threshold and half its interval may pass unseen."""
+    rows = [r for r in c.rows if r.threshold and r.change]
+    return max(rows, key=sight, default=None)
+
+
+def sight(row: Row) -> float:
+    return row.threshold.value + row.half_width
 
 
 # ---- output ---------------------------------------------------------------------------------------------------------
@@ -93,8 +102,8 @@ def print_text(c: Comparison, status: int, everything: bool) -> None:
     print(f"\n{show.summary(c)}\n{show.method(c)}")
     row = bluntest(c)
     if row:
-        t = row.threshold
-        print(f"thresholds up to {100 * t.value:.3g} % ({t.source}): {show.shortened(row.cell, 60)}")
+        t = f"threshold {100 * row.threshold.value:.3g} %, {row.threshold.source}"
+        print(f"changes up to {100 * sight(row):.3g} % may pass unseen ({t}): {show.shortened(row.cell, 44)}")
     why = "; ".join(text for _, text in reasons(c))
     print(f"gate: {WORDS[status]}{': ' + why if why else ''}")
 
@@ -123,7 +132,7 @@ def check_arguments(args) -> float:
 
 def keep(args, rs: ResultSet, brought: list[dict]) -> None:
     """Saves the baseline with the noise that is known of its machine."""
-    if not rs.complete or not any(s.usable for s in rs.series):
+    if not rs.complete or not _measured(rs):
         raise sets.broken(f"{rs.label}: incomplete, or nothing measured: no baseline")
     path = sets.baseline_path(args.save_baseline, args.baselines)
     known = {json.dumps(d, sort_keys=True): d for d in brought + sets.noise_documents(rs.machine, args.store)}

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from . import stats
 from .cliargs import Parser, add_store, program
-from .errors import BROKEN, OK, VOID, ResultsError, broken, usage
+from .errors import BROKEN, INCONCLUSIVE, OK, VOID, ResultsError, broken, usage
 from .figures import percent, shortened
 from .model import ResultSet
 from .noise_floor import FEWEST_RUNS, FLOOR_SCHEMA, QUANTILE, Floor, NoiseFloors
@@ -82,7 +82,7 @@ def bench(arguments: list[str], seed: int) -> ResultSet:
                 child.terminate()
                 child.communicate()
                 raise
-        if child.returncode not in (OK, VOID):
+        if child.returncode not in (OK, INCONCLUSIVE, VOID):
             status = child.returncode if child.returncode > 0 else BROKEN
             raise ResultsError(status, f"`{' '.join(command)}` ended with {child.returncode}: {_last_line(said)}")
         if child.returncode == VOID and os.path.getsize(path) == 0:

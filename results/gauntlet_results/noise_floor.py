@@ -24,7 +24,7 @@ from .quantiles import quantile
 FLOOR_SCHEMA = 1
 ASSUMED = 0.10  # where no noise was measured
 LEAST = 0.03  # a change below it is not worth anybody's time on such machines
-USELESS = 0.50  # a floor above it hides everything
+USELESS = 1.00  # a floor above it hides a doubled time: no gate
 FEWEST_RUNS = 4
 QUANTILE = 0.95
 

@@ -8,6 +8,7 @@ import tempfile
 
 from . import comparison
 from .errors import VOID, ResultsError, broken, usage
+from .export_tables import whole_set
 from .model import ResultSet
 from .noise_floor import NoiseFloors, Thresholds, from_documents
 from .records import load, read_json
@@ -96,17 +97,10 @@ def floors_for(base: ResultSet, new: ResultSet, store: str, brought: list[dict])
     return from_documents(found.values())
 
 
-def set_document(rs: ResultSet, noise: list[dict]) -> dict:
-    """A set as one file that `records.load` reads."""
-    return {
-        "gauntlet": "set",
-        "schema": 1,
-        "id": rs.id,
-        "label": rs.label,
-        **rs.content(),
-        "problems": rs.problems,
-        "noise": noise,
-    }
+def baseline_text(rs: ResultSet, noise: list[dict]) -> str:
+    """An exported set, which `records.load` reads, and beside it what is known of the noise of its machine."""
+    text = whole_set(rs)[0].rstrip().removesuffix("}").rstrip()
+    return f'{text},\n "noise": {json.dumps(noise)}\n}}\n'
 
 
 def write_whole(path: str, text: str) -> None:
@@ -133,7 +127,7 @@ def refuse_existing(path: str, replace: bool) -> None:
 
 def save_baseline(rs: ResultSet, noise: list[dict], path: str, replace: bool) -> None:
     refuse_existing(path, replace)
-    write_whole(path, json.dumps(set_document(rs, noise), indent=1) + "\n")
+    write_whole(path, baseline_text(rs, noise))
 
 
 # ---- both sets ------------------------------------------------------------------------------------------------------
