@@ -51,8 +51,8 @@ def _write(args, text: str) -> None:
     if not args.output:
         sys.stdout.write(text)
         return
-    if os.path.exists(args.output) and not args.overwrite and args.format == "set":
-        raise ResultsError(2, f"{args.output} is there: a baseline is replaced only with --overwrite")
+    if os.path.exists(args.output) and not args.replace and args.format == "set":
+        raise ResultsError(2, f"{args.output} is there: a baseline is replaced only with --replace")
     try:
         save(args.output, text)
     except OSError as e:
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("selector", metavar="SELECTOR", help="which result set")
     parser.add_argument("--format", metavar="NAME", required=True, help="one of " + ", ".join(FORMATS))
     parser.add_argument("-o", "--output", metavar="FILE", help="into a file, whole or not at all (default: standard output)")
-    parser.add_argument("--overwrite", action="store_true", help="replace the FILE of an exported set")
+    parser.add_argument("--replace", action="store_true", help="replace the FILE of an exported set")
     add_store(parser)
     args = parser.parse_args(argv)
     write = FORMATS[one_of("format", args.format, FORMATS)][0]

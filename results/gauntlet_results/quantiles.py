@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Median, quartiles and the interval of the median of a few samples, without anything but Python."""
 
+import functools
 import math
 
 
@@ -12,6 +13,7 @@ def quantile(ordered, q: float) -> float:
     return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
 
 
+@functools.lru_cache(maxsize=1024)
 def interval_ranks(n: int, level: float = 0.95) -> tuple[int, int]:
     """Ranks (from 0) whose order statistics enclose the median with at least `level`, whatever the distribution.
 

@@ -174,7 +174,9 @@ class Store:
             cell = {k: c[k] for k in ("name", "kind", "verdict", "why")} | {"attrs": json.loads(c["attrs"])}
             by_id[c["id"]] = cell
             cells.append(cell)
-        rows = self.all("SELECT s.* FROM cells c JOIN series s ON s.cell = c.id WHERE c.run = ?", run["id"])
+        rows = self.all(
+            "SELECT s.* FROM cells c JOIN series s ON s.cell = c.id WHERE c.run = ? ORDER BY c.id, s.metric", run["id"]
+        )
         return ResultSet(
             id=run["hash"], label=run["label"], date=run["date"], revision=run["revision"], dirty=run["dirty"],
             seed=None if run["seed"] is None else int(run["seed"]), environment=json.loads(run["environment"]),

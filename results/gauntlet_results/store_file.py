@@ -164,6 +164,7 @@ def open_store(path: str, write: bool) -> sqlite3.Connection:
         if write:
             db.execute("PRAGMA foreign_keys = ON")
             db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA cache_size = -65536")  # 64 MiB: the index by name takes pages from all over
             if version < VERSION:
                 _take_steps(db, version)
         elif version == 0:

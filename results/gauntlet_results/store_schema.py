@@ -42,9 +42,9 @@ STEPS = (
       verdict TEXT NOT NULL,
       why     TEXT,
       attrs   TEXT NOT NULL,             -- JSON
-      UNIQUE (run, name)
+      UNIQUE (name, run)
     ) STRICT;
-    CREATE INDEX cells_by_name ON cells(name, run);
+    CREATE INDEX cells_by_run ON cells(run);
     CREATE TABLE series (
       cell    INTEGER NOT NULL REFERENCES cells(id) ON DELETE CASCADE,
       metric  TEXT NOT NULL,

@@ -186,9 +186,9 @@ class Export(unittest.TestCase):
         with self.assertRaises(ResultsError) as caught:
             export.main([self.new, "--format=set", "-o", path])
         self.assertEqual(caught.exception.status, 2)
-        self.assertIn("--overwrite", caught.exception.message)
+        self.assertIn("--replace", caught.exception.message)
         self.assertEqual(records.load(path).id, rs.id)
-        export.main([self.new, "--format=set", "-o", path, "--overwrite"])
+        export.main([self.new, "--format=set", "-o", path, "--replace"])
         self.assertNotEqual(records.load(path).id, rs.id)
         with open(path, encoding="utf-8") as f:
             text = f.read()
