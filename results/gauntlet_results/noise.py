@@ -158,7 +158,8 @@ def split_arguments(argv: list[str]):
 
 def main(argv: list[str]) -> int:
     args, rest = split_arguments(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job starts with INT ignored
+        signal.signal(number, signal.default_int_handler)
     with Store(args.store, write=True):  # one that cannot be written is found before the work
         pass
     measured, whole = measure(rest, int(args.rounds), int.from_bytes(os.urandom(6)))

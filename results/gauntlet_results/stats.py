@@ -86,9 +86,9 @@ def dependence_p(samples: Sequence[float]) -> float:
     return float(scipy_stats.norm.sf((r1 + 1 / n) / sd))
 
 
-def independent(samples: Sequence[float], alpha: float = 0.01, fewest: int = 5) -> tuple[float, ...]:
-    """The samples, or means of neighbours (of 2, 4, 8, ..) until they no longer depend on each other. A rank test takes
-    samples for independent; noise that comes in bursts would make it see differences everywhere."""
+def independent(samples: Sequence[float], alpha: float = 0.01, fewest: int = 9) -> tuple[float, ...]:
+    """The samples, or means of neighbours (of 2, 4, 8, ..) until they no longer depend on each other, or would be too few.
+    A rank test takes samples for independent; noise that comes in bursts would make it see differences everywhere."""
     y = np.asarray(samples, dtype=float)
     while len(y) // 2 >= fewest and dependence_p(y) < alpha:
         even = len(y) // 2 * 2
