@@ -168,7 +168,7 @@ class _Test:
     new: tuple[float, ...]
     ratio: bool  # logarithms
     scale: float  # of differences: |median of BASE|
-    drifts: list[tuple[str, stats.Drift]] = field(default_factory=list)
+    ordered: tuple[tuple[str, tuple[float, ...]], ...] = ()  # both sides' samples in the order of measurement
     raw: tuple[float, float, float] = (1.0, 1.0, 1.0)  # p, p_worse, p_better
 
     @property
@@ -192,7 +192,7 @@ def _test_of(row: Row, base: Series, new: Series) -> _Test | None:
     t = _Test(row, a, b, ratio, scale)
     if ratio:
         t.base, t.new = tuple(map(math.log, a)), tuple(map(math.log, b))
-        t.drifts = [("BASE", stats.drift(base.samples)), ("NEW", stats.drift(new.samples))]
+        t.ordered = (("BASE", base.samples), ("NEW", new.samples))
     shift = stats.shift_interval(t.new, t.base, LEVEL)
     row.change = stats.Interval(t.share(shift.value), t.share(shift.low), t.share(shift.high), shift.level)
     row.effect = stats.cliffs_delta(b, a)
@@ -227,9 +227,10 @@ def _between(row: Row) -> str:
 
 
 def _drifting(t: _Test, family: int) -> str:
-    for side, d in t.drifts:
-        if d.p <= DRIFT_ALPHA / (2 * max(1, family)) and abs(d.relative) > t.row.threshold.value:
-            return f"{side} drifts by {_percent(d.relative)} over its own samples"
+    for side, samples in t.ordered:
+        rise = stats.drift_size(samples)
+        if abs(rise) > t.row.threshold.value and stats.trend_p(samples) <= DRIFT_ALPHA / (2 * max(1, family)):
+            return f"{side} drifts by {_percent(rise)} over its own samples"
     return ""
 
 
@@ -238,8 +239,8 @@ def _within(row: Row) -> bool:
     return row.change.low > -t / (1 + t) and row.change.high < t
 
 
-def _few(row: Row, alpha: float, family: int) -> str:
-    need = stats.samples_needed(alpha / max(1, family))
+def _few(row: Row, alpha: float) -> str:
+    need = stats.samples_needed(alpha)
     return f"too few samples: {row.n[0]} and {row.n[1]}, {need} each can tell"
 
 
@@ -257,11 +258,12 @@ def _doubt(row: Row, drifting: str) -> tuple[str, str]:
     return "near", f"near the threshold: {_between(row)}; {limit}"
 
 
-def _judge(t: _Test, asked: bool, family: int, alpha: float) -> None:
+def _judge(t: _Test, limit: float, family: int, alpha: float) -> None:
+    """limit: the p that a row must be able to reach to be asked."""
     row = t.row
     drifting = _drifting(t, family)
-    if not asked:
-        row.verdict, row.doubt, row.why = "inconclusive", "few", _few(row, alpha, family)
+    if t.smallest > limit:
+        row.verdict, row.doubt, row.why = "inconclusive", "few", _few(row, limit)
     elif not drifting and min(row.p_worse, row.p_better) <= alpha:
         row.verdict = "changed" if row.better == "none" else "worse" if row.p_worse <= alpha else "better"
     elif not drifting and not row.threshold.too_coarse and _within(row):
@@ -282,8 +284,8 @@ def askable(smallest: list[float], alpha: float) -> int:
 
 def _decide(tests: list[_Test], options: Options) -> int:
     """Sets the verdict of each; returns the number of tests that were corrected together."""
-    k = askable([t.smallest for t in tests], options.alpha)
-    asked = [t for t in tests if t.smallest <= options.alpha / k]
+    limit = options.alpha / askable([t.smallest for t in tests], options.alpha)
+    asked = [t for t in tests if t.smallest <= limit]
     family = len(asked)
     for t in tests:
         t.row.threshold = options.thresholds.of(t.row.cell, t.row.metric, max(1, family))
@@ -291,9 +293,8 @@ def _decide(tests: list[_Test], options: Options) -> int:
     columns = [stats.corrected([t.raw[i] for t in asked], options.correction) for i in range(3)]
     for t, p, worse, better in zip(asked, *columns):
         t.row.p, t.row.p_worse, t.row.p_better = p, worse, better
-    chosen = {id(t) for t in asked}
     for t in tests:
-        _judge(t, id(t) in chosen, family, options.alpha)
+        _judge(t, limit, family, options.alpha)
     return family
 
 

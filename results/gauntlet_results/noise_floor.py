@@ -14,6 +14,7 @@ difference that was seen if it is larger, is the floor. A cell that was not meas
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -34,6 +35,12 @@ def class_of(cell: str) -> str:
     parts = cell.split("/")
     procs = next((p for p in parts if p.startswith("procs:")), "")
     return f"{parts[0]}/{procs}"
+
+
+@lru_cache(maxsize=256)
+def _reach(tail: float, degrees: int) -> float:
+    """Student's t: how many standard deviations are exceeded with this probability."""
+    return float(scipy_stats.t.ppf(1 - tail, degrees))
 
 
 @dataclass
@@ -67,7 +74,7 @@ class Floor:
 
     def floor(self, alpha: float, family: int) -> float:
         """The relative difference that one of `family` comparisons of equal runs exceeds with probability alpha."""
-        reach = float(scipy_stats.t.ppf(1 - alpha / max(1, family), self.degrees))
+        reach = _reach(alpha / max(1, family), self.degrees)
         return max(math.expm1(reach * self.spread() * math.sqrt(2)), self.differences()[-1])
 
 

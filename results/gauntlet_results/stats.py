@@ -33,14 +33,6 @@ class Interval:
     level: float
 
 
-@dataclass(frozen=True)
-class Drift:
-    """How the samples moved in the order in which they were taken: end over start, minus 1."""
-
-    relative: float
-    p: float
-
-
 # ---- one sample -----------------------------------------------------------------------------------------------------
 def median(samples: Sequence[float]) -> float:
     return float(np.median(np.asarray(samples, dtype=float)))
@@ -55,19 +47,24 @@ def median_interval(samples: Sequence[float], level: float = 0.95) -> Interval:
     return Interval(median(ordered), ordered[low], ordered[high], max(0.0, 1 - 2 * outside))
 
 
-def drift(samples: Sequence[float]) -> Drift:
-    """Kendall's test of a trend over the order of the samples, and by how much Theil and Sen's line rises over all of them."""
+def drift_size(samples: Sequence[float]) -> float:
+    """By how much Theil and Sen's line through the samples, in their order, rises from the first to the last, as a share."""
     y = np.asarray(samples, dtype=float)
     n = len(y)
-    if n < 4 or np.all(y == y[0]):
-        return Drift(0.0, 1.0)
+    if n < 4:
+        return 0.0
     i, j = np.triu_indices(n, 1)
-    p = float(scipy_stats.kendalltau(np.arange(n), y).pvalue)
     slope = float(np.median((y[j] - y[i]) / (j - i)))
     start = median(y) - slope * (n - 1) / 2
-    if not math.isfinite(p) or start == 0:
-        return Drift(0.0, 1.0)
-    return Drift(slope * (n - 1) / abs(start), p)
+    return slope * (n - 1) / abs(start) if start else 0.0
+
+
+def trend_p(samples: Sequence[float]) -> float:
+    """Kendall's test of a trend over the order of the samples."""
+    if len(samples) < 4 or len(set(samples)) == 1:
+        return 1.0
+    p = float(scipy_stats.kendalltau(np.arange(len(samples)), samples).pvalue)
+    return p if math.isfinite(p) else 1.0
 
 
 def dependence_p(samples: Sequence[float]) -> float:

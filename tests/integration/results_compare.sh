@@ -26,7 +26,7 @@ if awk 'length($0) > 100' "$place/out" | grep -q .; then not_ok 'wider than 100 
 gauntlet_is 0 compare base.json faster.json "$store"
 says out 'better (1)'
 gauntlet_is 0 compare few.json few.json "$store" --metric=time
-says out 'too few samples: 3 and 3, 5 each can tell'
+says out 'too few samples: 3 and 3, 4 each can tell'
 gauntlet_is 0 compare base.json slower.json "$store" --metric=time --cells='ping*' --json
 "$python" - "$place/out" <<'PY' || not_ok 'the JSON of compare'
 import json, sys

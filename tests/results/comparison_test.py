@@ -2,6 +2,7 @@
 """Verdicts of the comparison, one reason at a time."""
 
 import unittest
+from unittest import mock
 
 import numpy as np
 
@@ -13,6 +14,10 @@ from simulated import a_set
 
 A, B = "a/runtime:gmp/procs:1", "b/runtime:gmp/procs:1"
 QUIET = tuple(100 + x for x in (0.3, -0.2, 0.1, -0.4, 0.0, 0.4, -0.1, 0.2, -0.3))
+
+
+def setUpModule():
+    mock.patch("gc.collect").start()  # statsmodels calls it at each correction, 0.1 s
 
 
 def times(factor, samples=QUIET):

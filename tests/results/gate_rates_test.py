@@ -54,14 +54,15 @@ class RatesTest(unittest.TestCase):
         self.assertGreaterEqual(found.count(1), 100)
 
     def test_ten_percent_everywhere_is_seen(self):
-        found = statuses(options, lambda i: dict.fromkeys(range(CELLS), 1.10), comparisons=100)
+        found = statuses(options, lambda i: dict.fromkeys(range(CELLS), 1.10), comparisons=60)
         self.report("all cells 10 % slower", found)
-        self.assertGreaterEqual(found.count(1), 98)
+        self.assertGreaterEqual(found.count(1), 57)
+        self.assertEqual(found.count(0), 0)
 
     def test_where_it_is_quiet_nothing_is_missed(self):
         """Cells whose threshold is at most 6 %: there 10 % is always seen."""
         missed = seen = 0
-        for m in range(20):
+        for m in range(10):
             machine = Machine(2000 + m)
             chosen = options(machine.floors(n=25))
             base, new = machine.run(n=25), machine.run(dict.fromkeys(range(CELLS), 1.10), n=25)
@@ -70,7 +71,7 @@ class RatesTest(unittest.TestCase):
                     seen += row.verdict == "worse"
                     missed += row.verdict == "same"
         print(f"# cells with a threshold up to 6 %: {seen} seen, {missed} missed")
-        self.assertGreater(seen, 30)
+        self.assertGreater(seen, 20)
         self.assertEqual(missed, 0)
 
     def test_the_same_seeds_give_the_same(self):
@@ -83,13 +84,13 @@ class TwinsTest(unittest.TestCase):
     """What the test of equal runs would say of a gate that lacks a part."""
 
     def test_without_thresholds(self):
-        found = statuses(lambda floors: options(NoiseFloors(), {"all": 1e-9}), comparisons=50)
-        self.assertGreater(found.count(1), 10)
+        found = statuses(lambda floors: options(NoiseFloors(), {"all": 1e-9}), comparisons=30)
+        self.assertGreater(found.count(1), 5)
 
     def test_without_correction(self):
         with mock.patch.object(stats, "corrected", lambda p, method: list(p)):
-            found = statuses(lambda floors: options(NoiseFloors(), {"all": 1e-9}), comparisons=50)
-        self.assertGreater(found.count(1), 20)
+            found = statuses(lambda floors: options(NoiseFloors(), {"all": 1e-9}), comparisons=30)
+        self.assertGreater(found.count(1), 9)
 
 
 if __name__ == "__main__":

@@ -149,11 +149,12 @@ class CorrectionTest(unittest.TestCase):
 
 class OrderTest(unittest.TestCase):
     def test_drift(self):
-        d = stats.drift([100, 102, 104, 106, 108, 110, 112, 114, 116])
-        self.assertAlmostEqual(d.relative, 0.16)
-        self.assertAlmostEqual(d.p, 2 / math.factorial(9))
-        self.assertEqual(stats.drift([5.0] * 9).p, 1)
-        self.assertGreater(stats.drift(np.random.default_rng(1).normal(100, 1, 9)).p, 0.01)
+        rising = [100, 102, 104, 106, 108, 110, 112, 114, 116]
+        self.assertAlmostEqual(stats.drift_size(rising), 0.16)
+        self.assertAlmostEqual(stats.trend_p(rising), 2 / math.factorial(9))
+        self.assertAlmostEqual(stats.drift_size([100, 102, 104, 900, 108, 110, 112, 114, 116]), 0.16, delta=0.01)  # one outlier
+        self.assertEqual((stats.trend_p([5.0] * 9), stats.drift_size([5.0] * 9)), (1, 0))
+        self.assertGreater(stats.trend_p(np.random.default_rng(1).normal(100, 1, 9)), 0.01)
 
     def test_dependence(self):
         rng = np.random.default_rng(7)
