@@ -98,7 +98,7 @@ def sections(c: Comparison, everything: bool, colour: bool) -> list[str]:
 def summary(c: Comparison) -> str:
     counts = [f"{len(c.of(v))} {v}" for v in ("worse", "better", "changed", "same", "inconclusive") if c.of(v)]
     counts += [f"{len(c.apart_as(s))} {title}" for s, title in STATES if c.apart_as(s)]
-    return f"{len(c.rows)} rows: " + (", ".join(counts) or "nothing")
+    return f"{len(c.rows)} row{"s" if len(c.rows) != 1 else ""}: " + (", ".join(counts) or "nothing")
 
 
 def method(c: Comparison) -> str:
@@ -126,6 +126,7 @@ def row_object(row: Row) -> dict:
         "why": row.why or None,
         "doubt": row.doubt or None,
         "samples": list(row.n),
+        "pooled": row.pooled,
         "base": _interval(row.base),
         "new": _interval(row.new),
         "change": _interval(row.change),

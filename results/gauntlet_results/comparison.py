@@ -58,6 +58,7 @@ class Row:
     p: float | None = None  # that there is a difference, corrected
     p_worse: float | None = None  # that NEW is worse by more than the threshold, corrected
     p_better: float | None = None
+    pooled: int = 1  # runs whose samples were taken together, of the side with fewer
     effect: float | None = None  # Cliff's delta of NEW against BASE
     threshold: Threshold | None = None
 
@@ -288,7 +289,7 @@ def _decide(tests: list[_Test], options: Options) -> int:
     asked = [t for t in tests if t.smallest <= limit]
     family = len(asked)
     for t in tests:
-        t.row.threshold = options.thresholds.of(t.row.cell, t.row.metric, max(1, family))
+        t.row.threshold = options.thresholds.of(t.row.cell, t.row.metric, max(1, family), t.row.pooled)
         _ask(t)
     columns = [stats.corrected([t.raw[i] for t in asked], options.correction) for i in range(3)]
     for t, p, worse, better in zip(asked, *columns):
@@ -302,7 +303,7 @@ def _row(base: Series, new: Series) -> Row:
     return Row(
         new.cell, new.metric, new.unit, new.better,
         stats.median_interval(base.samples, LEVEL), stats.median_interval(new.samples, LEVEL),
-        (len(base.samples), len(new.samples)),
+        (len(base.samples), len(new.samples)), pooled=min(s.attrs.get("times", 1) for s in (base, new)),
     )  # fmt: skip
 
 

@@ -72,10 +72,12 @@ class Floor:
     def at_quantile(self, q: float = QUANTILE) -> float:
         return quantile(self.differences(), q)
 
-    def floor(self, alpha: float, family: int) -> float:
-        """The relative difference that one of `family` comparisons of equal runs exceeds with probability alpha."""
+    def floor(self, alpha: float, family: int, pooled: int = 1) -> float:
+        """The relative difference that one of `family` comparisons of equal runs exceeds with probability alpha. Of
+        `pooled` runs on either side, whose samples are taken together, the noise from run to run averages out."""
         reach = _reach(alpha / max(1, family), self.degrees)
-        return max(math.expm1(reach * self.spread() * math.sqrt(2)), self.differences()[-1])
+        seen = math.log1p(self.differences()[-1])
+        return math.expm1(max(reach * self.spread() * math.sqrt(2), seen) / math.sqrt(pooled))
 
 
 class NoiseFloors:
@@ -93,15 +95,15 @@ class NoiseFloors:
         mine = self.by_key.setdefault((more.cell, more.metric), Floor(more.cell, more.metric))
         mine.groups.extend(g for g in more.groups if len(g) > 1 and min(g) > 0)
 
-    def of(self, cell: str, metric: str, alpha: float, family: int) -> tuple[float, str] | None:
+    def of(self, cell: str, metric: str, alpha: float, family: int, pooled: int = 1) -> tuple[float, str] | None:
         """The floor and where it is from; None: nothing like it was measured."""
         own = self.by_key.get((cell, metric))
         if own and own.enough:
-            return own.floor(alpha, family), "noise"
+            return own.floor(alpha, family, pooled), "noise"
         alike = [f for f in self.by_key.values() if f.metric == metric and class_of(f.cell) == class_of(cell)]
         alike = [f for f in alike if f.enough]
         if alike:
-            return max(f.floor(alpha, family) for f in alike), "noise of its class"
+            return max(f.floor(alpha, family, pooled) for f in alike), "noise of its class"
         return None
 
     def entries(self) -> list[dict]:
@@ -145,9 +147,9 @@ class Thresholds:
         self.asked = asked or {}
         self.alpha = alpha
 
-    def of(self, cell: str, metric: str, family: int) -> Threshold:
+    def of(self, cell: str, metric: str, family: int, pooled: int = 1) -> Threshold:
         asked = self.asked.get(metric, self.asked.get("all"))
-        measured = self.floors.of(cell, metric, self.alpha, family)
+        measured = self.floors.of(cell, metric, self.alpha, family, pooled)
         if measured is None:
             return Threshold(ASSUMED if asked is None else asked, "assumed" if asked is None else "asked", asked)
         least = LEAST if asked is None else asked

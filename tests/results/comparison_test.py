@@ -9,6 +9,7 @@ import numpy as np
 from gauntlet_results import gate
 from gauntlet_results.comparison import DEFAULT_METRICS, Options, askable, compare_sets
 from gauntlet_results.noise_floor import Floor, NoiseFloors, Thresholds, class_of, from_documents
+from gauntlet_results.select import merge
 
 from simulated import a_set
 
@@ -219,6 +220,15 @@ class FloorTest(unittest.TestCase):
         f = Floor(A, "time", [list(np.random.default_rng(1).lognormal(4, 0.01, 20))])
         self.assertLess(f.floor(0.01, 1), f.floor(0.01, 50))
         self.assertGreaterEqual(f.floor(0.5, 1), f.differences()[-1])
+
+    def test_runs_taken_together_have_less_noise(self):
+        floors = NoiseFloors([Floor(A, "time", [list(np.random.default_rng(1).lognormal(4, 0.05, 20))])])
+        sets = [a_set({A: QUIET}) for _ in range(9)]
+        one, nine = sets[0], merge(sets)
+        (single,), (pooled,) = compared(one, one, floors=floors).rows, compared(nine, nine, floors=floors).rows
+        self.assertEqual((single.pooled, pooled.pooled, pooled.n), (1, 9, (81, 81)))
+        self.assertAlmostEqual(np.log1p(single.threshold.value) / 3, np.log1p(pooled.threshold.value))
+        self.assertEqual(compared(one, nine, floors=floors).rows[0].threshold, single.threshold)
 
     def test_the_class_stands_in(self):
         other = "a/runtime:gmp/sched:numa/procs:1"
