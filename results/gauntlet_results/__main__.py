@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 
 from .errors import BROKEN, USAGE, ResultsError
 
@@ -28,6 +29,11 @@ def _main_of(verb: str):
         raise ResultsError(4, f"Python's {e.name} is missing: scripts/setup installs what is needed") from None
 
 
+def _drop_output() -> None:
+    """What is still buffered goes nowhere, so that the interpreter's end does not try again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _run(verb: str, argv: list[str]) -> int:
     try:
         status = _main_of(verb)(argv)
@@ -37,14 +43,18 @@ def _run(verb: str, argv: list[str]) -> int:
         _say(verb, e.message)
         return e.status
     except BrokenPipeError:  # who reads us has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return BROKEN
     except KeyboardInterrupt:
         _say(verb, "interrupted: nothing half-done is kept")
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
         return BROKEN
     except OSError as e:
-        _say(verb, f"{e.filename or 'output'}: {e.strerror or e}")
+        _drop_output()
+        _say(verb, f"{e.filename or 'standard output'}: {e.strerror or e}")
+        return BROKEN
+    except Exception as e:  # a mistake of ours must not look like a verdict, which exit status 1 would
+        traceback.print_exc()
+        _say(verb, f"{type(e).__name__}, a mistake in this program: please report the lines above")
         return BROKEN
 
 
@@ -54,6 +64,8 @@ def main(argv: list[str]) -> int:
         print(f"gauntlet: {given}: use {', '.join(VERBS)}", file=sys.stderr)
         return USAGE
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):  # names of files may be no UTF-8
+        stream.reconfigure(errors="backslashreplace")
     return _run(argv[0], argv[1:])
 
 

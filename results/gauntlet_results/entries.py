@@ -48,7 +48,12 @@ def text(value, where: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise FormatError(f"{where}: {value!r:.40} is not a text")
-    return value.encode("utf-8", "replace").decode() or None  # half a surrogate pair can be said, not kept
+    return keepable(value) or None
+
+
+def keepable(value: str) -> str:
+    """Without half a surrogate pair, which JSON and names of files can hold and UTF-8 cannot."""
+    return value.encode("utf-8", "replace").decode()
 
 
 def object_at(value, where: str) -> dict:

@@ -60,6 +60,7 @@ class _Parts:
         self.cells: dict[str, dict] = {}
         self.series: dict[tuple[str, str], Series] = {}
         self.merged = False
+        self.open: list[str] = []  # records of a program that did not come to its end
 
     def add(self, cell: dict, series: list[Series]) -> None:
         known = self.cells.get(cell["name"])
@@ -86,6 +87,7 @@ class _Parts:
             by_cell.setdefault(s.cell, []).append(s)
         for name, cell in other.cells.items():
             self.add(cell, by_cell.get(name, []))
+        self.open += other.open
 
     def result(self) -> tuple[list[dict], list[Series]]:
         if self.merged:  # every series has its cell's last word
@@ -120,7 +122,7 @@ def _judge(cell: dict, series: list, record: dict, all_fine: bool):
     verdict, why = record.get("verdict"), record.get("why")
     if verdict is None or verdict == cell["verdict"]:
         return cell, series
-    if cell["kind"] == "fault" or (verdict != "ok" and all_fine):
+    if cell["kind"] == "fault" or (all_fine and verdict not in ("ok", "incomplete", "skipped")):
         cell = {**cell, "verdict": verdict, "why": why or (None if verdict == "found" else cell["why"])}
         series = [replace(s, verdict=verdict, why=cell["why"]) for s in series]
     return cell, series
@@ -133,6 +135,8 @@ def _add_record(parts: _Parts, record: dict) -> None:
     found = [f for f in found if f]
     about = _about(record)
     all_fine = all(cell["verdict"] == "ok" for cell, _ in found)
+    if verdict == "incomplete" or any(cell["verdict"] == "incomplete" for cell, _ in found):
+        parts.open.append(str(about.get("plan_cell") or "the record"))
     for cell, series in found:
         cell, series = _judge(cell, series, record, all_fine)
         cell["attrs"] = {**about, **cell["attrs"]}
@@ -196,7 +200,7 @@ def _record_set(path: str, record: dict) -> ResultSet:
     environment = _environment_of(record)
     context = entries.object_at(record.get("context"), "context")
     revision, dirty = _build_of(environment)
-    complete = context.get("complete") is not False and all(c["verdict"] != "incomplete" for c in cells)
+    complete = context.get("complete") is not False and not parts.open
     seed = _integer((record.get("cell") or {}).get("seed", context.get("seed", record.get("seed"))))
     problems = [] if complete else [f"{path}: {CUT_SHORT}"]
     return ResultSet(
@@ -277,12 +281,12 @@ def is_run(path: str) -> bool:
 
 
 def run_key(run: dict) -> str:
-    """Of the run, whatever has been finished of it: `resumed` grows with each --resume."""
-    return content_id({k: v for k, v in run.items() if k != "resumed"})
+    """Of the run, whatever has been finished of it: without what is written as it goes on and when it ends."""
+    return content_id({k: v for k, v in run.items() if k not in ("resumed", "seconds", "foreign_cpu", "complete")})
 
 
 def _planned(run: dict) -> list[str]:
-    cells = entries.object_at(run.get("plan"), "plan").get("cells") or []
+    cells = entries.object_at(run.get("plan"), "plan").get("cells") or run.get("cells") or []
     if not isinstance(cells, list):
         raise FormatError("plan.cells: not a list")
     return [str(c.get("name")) for c in cells if isinstance(c, dict)]
@@ -344,9 +348,10 @@ def _load_folder(folder: str) -> ResultSet:
     cells, series = parts.result()
     if whole < len(planned):
         problems.append(f"{folder}: {whole} of {len(planned)} cells: {RESUME}")
-    open_cells = [c["name"] for c in cells if c["verdict"] == "incomplete"]
-    if open_cells:
-        problems.append(f"{folder}: {len(open_cells)} cells were not carried to their end, {open_cells[0]}: {RESUME}")
+    elif parts.open:
+        problems.append(f"{folder}: {len(parts.open)} cells were not carried to their end, {parts.open[0]}: {RESUME}")
+    elif run.get("kind") == "bench" and run.get("complete") is not True:
+        problems.append(f"{folder}: {CUT_SHORT}")
     revision, dirty = _build_of(environment)
     return ResultSet(
         id="", label=os.path.basename(os.path.abspath(folder)), date=date or newest, revision=revision,

@@ -13,6 +13,7 @@ import struct
 from contextlib import contextmanager
 
 from .cliargs import STORE
+from .entries import keepable
 from .errors import broken
 from .model import ResultSet, Series, content_id, machine_facts
 from .quantiles import describe
@@ -109,9 +110,9 @@ class Store:
     def _insert(self, rs: ResultSet) -> None:
         host = rs.environment.get("host")
         values = (
-            rs.id, rs.key, rs.label, rs.date, rs.revision, rs.dirty, None if rs.seed is None else str(rs.seed),
-            host if isinstance(host, str) else None, self._machine(rs), _json(rs.environment), rs.path,
-            int(rs.complete), _json(rs.problems), now(),
+            rs.id, rs.key, keepable(rs.label), rs.date, rs.revision, rs.dirty, None if rs.seed is None else str(rs.seed),
+            host if isinstance(host, str) else None, self._machine(rs), _json(rs.environment),
+            keepable(rs.path) if rs.path else None, int(rs.complete), _json(rs.problems), now(),
         )  # fmt: skip
         columns, marks = ", ".join(_RUN_COLUMNS), ", ".join("?" * len(_RUN_COLUMNS))
         run = self.db.execute(f"INSERT INTO runs({columns}) VALUES ({marks})", values).lastrowid

@@ -1,83 +1,51 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# GT_TEST: presets=release labels=quick timeout=180
-# Records, the store, selectors, exports: the Python tests; then real records of a fresh run and of `bench` against
-# results/schema.json, and into a store by the program; what the program says when Python or its package is not there.
+# GT_TEST: presets=release labels=full timeout=400
+# The store: imported once, whole or not at all, refused when damaged, newer, locked; interrupted by signals; with 100,000
+# cells in it; from the installed tree.
 set -euo pipefail
 # shellcheck source=tests/integration/lib_results.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib_results.sh"
-results_python 'jsonschema, scipy, sqlite3'
-results_tests records schema select store export
-
-# ---- real records are by the schema
-cat >"$place/tiny.ini" <<'TEXT'
-[stress]
-tests = gc-stop
-schedulers = worksteal
-tracers = gen
-duration = 200ms
-[overhead]
-workloads = on-yield
-schedulers = worksteal
-tracers = gen
-duration = 50ms
-repetitions = 3
-[faults]
-faults = stack_after_block
-duration = 200ms
-TEXT
-run_status=0
-"$gauntlet" run --plan="$place/tiny.ini" --out="$place/run" >"$place/out" 2>"$place/err" </dev/null || run_status=$?
-case $run_status in 0 | 1 | 3 | 4) ;; *) not_ok "gauntlet run: exit $run_status" ;; esac
+results_python 'sqlite3'
+results_tests store store_speed
 "$gauntlet" bench yield --repetitions=3 --duration=50ms --json >"$place/bench.json" 2>"$place/err" </dev/null ||
   not_ok 'gauntlet bench --json'
-"$python" -P "$source_dir/tests/results/schema_check.py" "$place"/run/cells/*.json "$place/bench.json" >"$place/out" 2>"$place/err" ||
-  not_ok 'records are by the schema'
-cat "$place/out"
 
-# ---- into a store, and out of it
-store=--store=$place/some/store.sqlite
-gauntlet_is 0 collect "$place/run" "$place/bench.json" "$store"
-if [ "$(grep -c '^new ' "$place/out")" != 2 ]; then not_ok 'two new runs'; fi
-cp -r "$place/run" "$place/copy"
-gauntlet_is 0 collect "$place/copy" "$store"
-says out 'known '
-gauntlet_is 0 collect --list "$store"
-if [ "$(wc -l <"$place/out")" != 2 ]; then not_ok 'two runs listed'; fi
-id=$(awk '/ run  / { print $1 }' "$place/out")
-gauntlet_is 0 collect --verify "$store"
-for format in gbench benchfmt bmf csv openmetrics set; do
-  gauntlet_is 0 export "run:$id" --format=$format "$store"
-  if [ ! -s "$place/out" ]; then not_ok "an empty $format"; fi
+# ---- interrupted: the status and the words are the script's, nothing is kept
+"$python" -c '
+import json, sys
+d = json.load(open(sys.argv[1]))
+e = d["benchmarks"][0]
+d["benchmarks"] = [{**e, "name": f"w{i}/runtime:gmp"} for i in range(12000)]
+json.dump(d, open(sys.argv[2], "w"))' "$place/bench.json" "$place/big.json"
+for signal in TERM INT; do
+  env --default-signal=INT "$gauntlet" collect "$place/big.json" --store="$place/big.sqlite" >"$place/out" 2>"$place/err" &
+  child=$! signalled=0
+  for _ in $(seq 400); do
+    if [ "$(cat "/proc/$child/comm" 2>/dev/null)" != gauntlet ] && [ -e "$place/big.sqlite-journal" ]; then break; fi
+    sleep 0.02
+  done
+  kill -$signal $child
+  wait $child || signalled=$?
+  if [ $signalled != 5 ]; then not_ok "$signal: exit $signalled, not 5"; fi
+  says err 'interrupted'
+  if "$gauntlet" collect --list --store="$place/big.sqlite" >"$place/out" 2>&1; then
+    if [ -s "$place/out" ]; then not_ok "$signal: a run that was not wholly imported"; fi
+  fi
 done
-gauntlet_is 2 export nowhere --format=csv "$store"
-says err "gauntlet export: 'nowhere'"
-gauntlet_is 2 export latest --format=nope "$store"
-says err 'benchfmt'
-gauntlet_is 2 collect "$store"
-gauntlet_is 5 collect "$place/nowhere" "$store"
-says err 'no such file'
-head -c 300 "$place/bench.json" >"$place/cut.json"
-gauntlet_is 5 collect "$place/cut.json" "$place/run" "$store"
-says err "cut.json: not JSON, line"
-says out 'known '
 
-# ---- help, and what is missing
-for verb in collect export; do
-  gauntlet_is 0 help $verb
-  says out "usage: gauntlet $verb"
-  gauntlet_is 0 $verb --help
-  says out 'exit status:'
-done
-GAUNTLET_PYTHON=/bin/false gauntlet_is 4 collect "$place/run" "$store"
-says err 'scripts/setup'
-GAUNTLET_SHARE=$place gauntlet_is 5 collect "$place/run" "$store"
-says err 'GAUNTLET_SHARE'
-mkdir "$place/empty"
-printf 'raise SystemExit("the wrong one")\n' >"$place/empty/sqlite3.py" # the folder we stand in is not searched
-(cd "$place/empty" && gauntlet_is 0 collect --list "$store" && exit $failed) || failed=1
-if : >/dev/full 2>/dev/null && "$gauntlet" export "run:$id" --format=csv "$store" >/dev/full 2>"$place/err"; then
-  not_ok 'a full disk is no success'
+# ---- installed elsewhere, and the build tree's package out of reach
+cmake --install "$GT_BUILD_DIR" --prefix "$place/prefix" >"$place/out" 2>"$place/err" || not_ok 'cmake --install'
+gauntlet=$place/prefix/bin/gauntlet
+gauntlet_is 0 collect "$place/bench.json" --store="$place/store.sqlite"
+says out 'new '
+gauntlet_is 0 export latest --format=benchfmt --store="$place/store.sqlite"
+says out 'BenchmarkYield'
+if [ -L "$place/prefix/share/gauntlet/gauntlet_results" ] || [ ! -f "$place/prefix/share/gauntlet/schema.json" ]; then
+  not_ok 'the package and the schema are installed, not linked'
 fi
+mv "$place/prefix/share/gauntlet/gauntlet_results" "$place/prefix/away"
+gauntlet_is 5 collect "$place/bench.json" --store="$place/store.sqlite"
+says err '../share/gauntlet'
 
 exit $failed

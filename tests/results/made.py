@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records for tests, in the form that gauntlet writes them: tests/integration/results_store.sh holds the real ones beside
+"""Records for tests, in the form that gauntlet writes them: tests/integration/results_records.sh holds the real ones beside
 the same schema."""
 
 import copy

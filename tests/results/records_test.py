@@ -154,6 +154,29 @@ class Folders(InFolder):
         self.assertIn("1 of 3 cells", rs.problems[0])
         self.assertIn("--resume", rs.problems[0])
 
+    def test_bench_out(self):
+        """Its run.json has the cells at the top, and gets `complete` when it ends."""
+        path = made.run_folder(self.at("r"), [made.record(made.yields())])
+        run = records.read_json(os.path.join(path, "run.json"))
+        run.update(kind="bench", cells=run.pop("plan")["cells"])
+        made.write(os.path.join(path, "run.json"), run)
+        half = records.load(path)
+        self.assertEqual((half.complete, half.problems), (False, [f"{path}: {records.CUT_SHORT}"]))
+        made.write(os.path.join(path, "run.json"), {**run, "complete": True, "seconds": 1.0, "foreign_cpu": None})
+        whole = records.load(path)
+        self.assertEqual((whole.complete, whole.problems, whole.key), (True, [], half.key))
+        made.write(os.path.join(path, "run.json"), {**run, "cells": run["cells"] * 2})
+        self.assertIn("1 of 2 cells", records.load(path).problems[0])
+
+    def test_interrupted(self):
+        """What was finished counts; the set is not complete."""
+        record = made.record(made.yields(), verdict="incomplete", why="interrupted")
+        rs = records.load(made.write(self.at("f.json"), record))
+        self.assertEqual(({c["verdict"] for c in rs.cells}, rs.complete), ({"ok"}, False))
+        rs = records.load(made.run_folder(self.at("r"), [record]))
+        self.assertFalse(rs.complete)
+        self.assertIn("were not carried to their end", rs.problems[0])
+
     def test_a_record_cut_in_half(self):
         path = made.run_folder(self.at("r"), [made.record(made.yields()), made.record([made.stress("inject")], "stress")])
         cut = os.path.join(path, "cells", "0000.json")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""results/schema.json: what it must refuse, and where it says that the mistake is. Real records: results_store.sh."""
+"""results/schema.json: what it must refuse, and where it says that the mistake is. Real records: results_records.sh."""
 
 import unittest
 
