@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# GT_TEST: presets=release labels=full timeout=240 serial
+# GT_TEST: presets=release labels=full timeout=600 serial
 # `gauntlet report`: a page from a store, in Debian's Chromium; what it says when it cannot; the end of `gauntlet run`.
 set -euo pipefail
 # shellcheck source=tests/integration/lib_run.sh
