@@ -40,6 +40,16 @@ class Bar:
     high: float
 
 
+def _base(workload: str) -> str:
+    """Without its parameter: `yield` of `yield:2`."""
+    return workload.partition(":")[0]
+
+
+def _place(workload: str) -> tuple:
+    parameter = workload.partition(":")[2]
+    return (WORKLOADS.index(_base(workload)), int(parameter) if parameter.isdigit() else 0, workload)
+
+
 def _who(attrs: dict, metric: str) -> str | None:
     runtime, tracer = attrs.get("runtime") or "gmp", attrs.get("tracer") or "none"
     if (tracer != "none") != (metric == "tracing") or attrs.get("procs") != 1:
@@ -59,7 +69,7 @@ def bars_of(sets: Iterable[ResultSet], metric: str) -> tuple[list[Bar], ResultSe
         for s in rs.series:
             workload = s.cell.split("/")[0]
             who = _who(s.attrs, metric) if s.metric == metric and s.verdict == "ok" and s.samples else None
-            if who and workload in WORKLOADS and s.attrs.get("kind", "bench") == "bench":
+            if who and _base(workload) in WORKLOADS and s.attrs.get("kind", "bench") == "bench":
                 d = describe(s.samples)
                 found[workload, who] = Bar(workload, who, d["median"], d["low"], d["high"])
                 newest = rs
@@ -135,13 +145,14 @@ def _bar(b: Bar, y: float, axis: Axis, colour: int) -> list[str]:
 
 def svg(bars: list[Bar], title: str, note: str) -> str:
     names = sorted({b.who for b in bars}, key=_rank)
-    works = [w for w in WORKLOADS if any(b.workload == w for b in bars)]
+    works = sorted({b.workload for b in bars}, key=_place)
+    bases = [_base(w) for w in works]
     axis = Axis(bars)
     body: list[str] = []
     y = float(TOP)
     for w in works:
         group = sorted((b for b in bars if b.workload == w), key=lambda b: _rank(b.who))
-        body.append(f'<text x="{LEFT - 10}" y="{y + len(group) * BAR / 2 + 4:.1f}" text-anchor="end">{html.escape(w)}</text>')
+        body.append(f'<text x="{LEFT - 10}" y="{y + len(group) * BAR / 2 + 4:.1f}" text-anchor="end">{html.escape(w if bases.count(_base(w)) > 1 else _base(w))}</text>')
         for b in group:
             body += _bar(b, y, axis, names.index(b.who))
             y += BAR

@@ -70,6 +70,7 @@ for what in tracing cost; do
   report 0 "$what.svg" --store="$place/store.sqlite" --chart="$place/$what.svg" --chart-of=$what
   "$python" -c 'import sys, xml.dom.minidom as m; assert m.parse(sys.argv[1]).getElementsByTagName("rect")' "$place/$what.svg" ||
     not_ok "$what.svg is no chart"
+  if [ "$(grep -c '>spawn-join<' "$place/$what.svg")" != 1 ]; then not_ok "$what.svg: a workload with a parameter"; fi
 done
 report 2 "'colours' is no chart" --store="$place/store.sqlite" --chart="$place/x.svg" --chart-of=colours
 

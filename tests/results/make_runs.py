@@ -15,6 +15,7 @@ WORKLOADS = {  # ns for one operation on gmp, events for one operation
     "yield": (14, 2), "pingpong": (58, 4), "spawn-join": (41, 4), "syscall-storm": (150, 2), "forkjoin": (48, 4),
     "gc-trees": (3100, 3),
 }  # fmt: skip
+PARAMETERS = {"spawn-join": "spawn-join:1"}  # a parameter is part of the name
 SCHEDULERS = ("worksteal", "global", "numa", "fifo")
 PEERS = {"boost-fiber": 6.5, "pth": 22.0, "pthread": 300.0, "go": 3.9, "gmp-fused": 0.93, "floor": 0.35}
 TRACERS = {"gen": 21.0, "locked": 38.0, "lttng": 88.0}
@@ -44,7 +45,7 @@ def bench(rng, workload: str, runtime: str, scheduler: str | None, tracer: str |
     off = base * factor * (peer if workload == "spawn-join" or peer < 30 else peer / 20) / (1 + 0.35 * (procs - 1) * (runtime != "pth"))
     middle = [runtime and f"runtime:{runtime}", scheduler and f"sched:{scheduler}", tracer and f"tracer:{tracer}"]
     entry = {
-        "name": "/".join([workload, *[m for m in middle if m], f"procs:{procs}", "bind:pu"]), "run_type": "iteration",
+        "name": "/".join([PARAMETERS.get(workload, workload), *[m for m in middle if m], f"procs:{procs}", "bind:pu"]), "run_type": "iteration",
         "kind": "bench", "workload": workload, "param": 0, "unit": "operation", "runtime": runtime, "scheduler": scheduler,
         "tracer": tracer or "none", "tracing": bool(tracer), "syscalls": "scanbit", "procs": procs, "bind": "pu",
         "bind_effective": "0" if procs == 1 else f"0-{procs - 1}", "repetitions": 9, "iterations": 120000, "time_unit": "ns",

@@ -52,6 +52,7 @@ let t = await text(p);
 for (const words of ['Not as it should be: 4', '974 inconsistencies', 'Planted faults: 3 of 4 found', 'Implementations', 'Cost against the peers', 'What tracing adds', 'What changed']) {
   ok(t.includes(words), `the overview says '${words}'`);
 }
+ok(/Switch ns\s+Spawn ns\s+System call ns/.test((await text(p, '#implementations')).replace(/\s+/g, ' ')), 'switch, spawn and system call stand with each implementation');
 ok(/worksteal\s+16\.\d\s+\S*\s*0\.\d\d×/.test(t.replace(/\s+/g, ' ').slice(t.indexOf('Cost against'))) || /0\.\d\d×/.test(t), 'cost stands beside a ratio to a peer');
 const link = p.locator('#troubles a', { hasText: 'syscall-storm-1.trace' });
 await link.waitFor();

@@ -72,7 +72,7 @@ function implementations(bench, stress) {
   const list = [...groups.values()].map((rows) => {
     const tests = rows.filter((r) => kind(r) === 'stress'), times = rows.filter((r) => kind(r) === 'bench');
     const ran = tests.filter((r) => verdict(r) !== 'skipped');
-    const at1 = (name) => times.find((r) => workload(r) === name && procs(r) === 1 && !tracer(r) && hasFigure(r));
+    const at1 = (name) => times.find((r) => workload(r).split(':')[0] === name && procs(r) === 1 && !tracer(r) && hasFigure(r));
     return {row: rows[0], tests: ran.length, ok: ran.filter((r) => verdict(r) === 'ok').length, cells: times.length,
       bad: times.filter((r) => !['ok', 'skipped'].includes(verdict(r))).length,
       inconsistencies: sum(tests, 'inconsistencies'), windows: sum(tests, 'windows'), events: sum(tests, 'events'),
@@ -99,7 +99,7 @@ function implementations(bench, stress) {
     price('yield', 'Switch', 'yield, 1 P, tracing off'), price('spawn', 'Spawn', 'spawn-join, 1 P, tracing off'),
     price('syscall', 'System call', 'syscall-storm, 1 P, tracing off'),
     {name: 'Cells', unit: 'timed', value: (x) => x.cells, cell: (x) => h('span', {}, count(x.cells),
-      x.bad ? h('span', {class: 'warn', text: ` (${x.bad} void or failed)`}) : null)},
+      x.bad ? h('span', {class: 'warn', text: ` (${x.bad} not ok)`}) : null)},
   ];
   const used = columns.filter((c, i) => i < 1 || list.some((x) => c.value(x) !== null && c.value(x) !== undefined));
   list.sort((a, b) => rank(a.row) - rank(b.row));
