@@ -359,6 +359,20 @@ static int take_faults_program(const struct gt_given *g)
     return take_path(g, &g->o->faults_program, "gauntlet-oracle of the preset faults");
 }
 
+static int take_page(const struct gt_given *g)
+{
+    return take_path(g, &g->o->page, "the page");
+}
+static int take_store(const struct gt_given *g)
+{
+    return take_path(g, &g->o->store, "the store");
+}
+static int take_no_report(const struct gt_given *g)
+{
+    g->o->no_report = true;
+    return 0;
+}
+
 static int take_check_owner(const struct gt_given *g)
 {
     g->o->check_owner = true;
@@ -429,6 +443,10 @@ static const struct gt_option options[] = {
     {GT_OPT_PLAN, "--plan", "FILE", "the plan, an INI file (the default plan)", take_plan},
     {GT_OPT_RESUME, "--resume", NULL, "go on with the run in --out, or the newest one",
      take_resume},
+    {GT_OPT_PROGRAMS, "--store", "FILE", "store that the run is added to (results/local/store.sqlite)",
+     take_store},
+    {GT_OPT_PROGRAMS, "--page", "FILE", "the page (report.html in the run's folder)", take_page},
+    {GT_OPT_PROGRAMS, "--no-report", NULL, "neither store nor page", take_no_report},
     {GT_OPT_PROGRAMS, "--lean-program", "PATH", "gauntlet, for figures (beside this program)",
      take_lean_program},
     {GT_OPT_PROGRAMS, "--oracle-program", "PATH", "gauntlet-oracle (beside this program)",

@@ -42,7 +42,7 @@ enum {
     GT_OPT_BENCH = 1u << 27, /* --benchmark_*, and --bind as a list; not with GT_OPT_BIND */
     GT_OPT_PLAN = 1u << 28,
     GT_OPT_RESUME = 1u << 29,
-    GT_OPT_PROGRAMS = 1u << 30, /* where run's three programs are */
+    GT_OPT_PROGRAMS = 1u << 30, /* run's own: where its three programs are, its page and store */
 };
 
 #define GT_LIST_MAX 16
@@ -70,6 +70,8 @@ struct gt_options {
     const char *trace;    /* NULL: not given */
     const char *plan;     /* NULL: not given */
     const char *lean_program, *oracle_program, *faults_program; /* NULL: not given */
+    const char *page, *store;                                   /* NULL: not given */
+    bool no_report;
     int64_t generation_ns; /* 0 continuously, < 0: not given */
     uint32_t header;      /* 122, 123, 125, 126; 0: not given */
     uint32_t profile_hz;  /* 0: not given */

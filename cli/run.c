@@ -13,6 +13,7 @@
 #include "options.h"
 #include "plan_names.h"
 #include "results/summary.h"
+#include "run_page.h"
 
 #define HEARTBEAT 10000000000ll
 #define REDRAW 200000000ll
@@ -254,7 +255,10 @@ static int run_cells(struct job *j)
         gt_say("run",
                "interrupted by signal %d: what is finished is kept; go on with --resume --out=%s",
                (int)gt_stop_asked, j->run.folder.path);
-    return report(j);
+    int status = report(j);
+    if (!j->o.no_report && !gt_stop_asked)
+        gt_run_page(&j->o, j->run.folder.path);
+    return status;
 }
 
 static int run_job(struct job *j, const struct gt_verb *v, int argc, char **argv)
@@ -295,7 +299,8 @@ const struct gt_verb gt_verb_run = {
         "../faults/; nothing is built (scripts/run does that).\n"
         "Each finished cell is a file in --out (results/local/TIME-REVISION beneath the current\n"
         "folder): whatever happens, it stays. --resume goes on with what is missing, killed or\n"
-        "void, by the same plan and seed.\n"
+        "void, by the same plan and seed. At the end it goes into the store, and the page is made:\n"
+        "report.html in its folder.\n"
         "0: clean, and every planted fault was found; 1: an inconsistency, or a fault missed.\n",
     .options =
         GT_OPT_PLAN | GT_OPT_RESUME | GT_OPT_PROGRAMS | GT_OPT_OUT | GT_OPT_SEED | GT_OPT_JSON,

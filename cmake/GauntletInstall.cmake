@@ -21,4 +21,10 @@ endif()
 
 install(DIRECTORY results/gauntlet_results DESTINATION ${CMAKE_INSTALL_DATADIR}/gauntlet
         PATTERN __pycache__ EXCLUDE)
+# The page of `gauntlet report`, with uPlot if scripts/setup has fetched it (asked at the time of the install).
+install(DIRECTORY results/page DESTINATION ${CMAKE_INSTALL_DATADIR}/gauntlet
+        PATTERN node_modules EXCLUDE PATTERN package*.json EXCLUDE)
+install(DIRECTORY results/page/node_modules/uplot/dist/ DESTINATION ${CMAKE_INSTALL_DATADIR}/gauntlet/page/uplot OPTIONAL
+        FILES_MATCHING PATTERN uPlot.iife.min.js PATTERN uPlot.min.css)
+install(FILES results/page/node_modules/uplot/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/gauntlet/page/uplot OPTIONAL)
 install(FILES results/schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/gauntlet OPTIONAL)

@@ -50,6 +50,6 @@ target_link_libraries(gt_results PRIVATE gt_flags PkgConfig::INIH PkgConfig::HWL
 # Links, so that the build tree has what the source tree has. Installed: copies (GauntletInstall).
 set(gt_share ${CMAKE_BINARY_DIR}/share/gauntlet)
 file(MAKE_DIRECTORY ${gt_share})
-foreach(name gauntlet_results schema.json)
+foreach(name gauntlet_results schema.json page)
   file(CREATE_LINK ${CMAKE_SOURCE_DIR}/results/${name} ${gt_share}/${name} SYMBOLIC)
 endforeach()

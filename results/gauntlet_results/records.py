@@ -91,6 +91,9 @@ class _Parts:
 
     def result(self) -> tuple[list[dict], list[Series]]:
         if self.merged:  # every series has its cell's last word
+            for cell in self.cells.values():
+                if cell.get("times"):
+                    cell["attrs"] = {**cell["attrs"], "times": cell["times"]}
             for key, s in self.series.items():
                 cell = self.cells[s.cell]
                 self.series[key] = replace(s, verdict=cell["verdict"], why=cell["why"], attrs=cell["attrs"])

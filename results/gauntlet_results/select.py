@@ -77,6 +77,16 @@ def _of_revision(heads: list[dict], selector: str, name: str) -> list[dict]:
     return [h for h in found if not h["dirty"]] or found
 
 
+def _times(sets: list[ResultSet], cells: dict[str, dict]) -> dict[str, int]:
+    """How many runs of each cell were taken together: those with the verdict that it has."""
+    times: dict[str, int] = {}
+    for rs in sets:
+        for c in rs.cells:
+            if c["verdict"] == cells[c["name"]]["verdict"]:
+                times[c["name"]] = times.get(c["name"], 0) + c["attrs"].get("times", 1)
+    return times
+
+
 def merge(sets: list[ResultSet]) -> ResultSet:
     """The samples of each cell together, newest set first; a set in which the cell is void adds nothing to it."""
     newest = sets[0]
@@ -96,6 +106,9 @@ def merge(sets: list[ResultSet]) -> ResultSet:
                 series[s.cell, s.metric] = replace(s, why=c["why"], attrs=c["attrs"])
             elif before.unit == s.unit:
                 series[s.cell, s.metric] = replace(before, samples=before.samples + s.samples)
+    for name, times in _times(sets, cells).items():
+        cells[name] = {**cells[name], "attrs": {**cells[name]["attrs"], "times": times}}
+    series = {key: replace(s, attrs=cells[s.cell]["attrs"]) for key, s in series.items()}
     problems = [p for rs in sets for p in rs.problems]
     return replace(
         newest, label=f"{newest.revision} ({len(sets)} runs)", series=list(series.values()), cells=list(cells.values()),

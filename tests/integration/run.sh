@@ -102,7 +102,7 @@ rm "$place/act"
 ln -s "$GT_BUILD_DIR" "$place/alone"
 cp "$gauntlet" "$place/gauntlet"
 got=0
-"$place/gauntlet" run --plan="$place/tiny.ini" --out="$place/g" --oracle-program="$place/program" \
+"$place/gauntlet" run --no-report --plan="$place/tiny.ini" --out="$place/g" --oracle-program="$place/program" \
   --lean-program="$gauntlet" >"$place/out" 2>"$place/err" || got=$?
 if [ $got != 4 ] || ! grep -q 'cmake --preset faults' "$place/err"; then not_ok "no faults build: exit $got, not 4"; fi
 json "$place/g/result.json" 'assert [c["verdict"] for c in d["cells"]] == ["ok"] * 4 + ["void", "ok"], d["cells"]'
@@ -126,7 +126,7 @@ for signal in INT TERM; do
   printf 'inject hang\n' >"$place/act"
   printf '[stress]\ntests = gc-stop, inject, stacks\nduration = 100ms\n' >"$place/three.ini"
   rm -f "$place/called"
-  "$gauntlet" run --plan="$place/three.ini" --out="$place/$signal" "${stand_ins[@]}" >"$place/out" 2>"$place/err" &
+  "$gauntlet" run --no-report --plan="$place/three.ini" --out="$place/$signal" "${stand_ins[@]}" >"$place/out" 2>"$place/err" &
   pid=$!
   until grep -q inject "$place/called" 2>/dev/null; do sleep 0.02; done
   kill -$signal $pid
@@ -182,7 +182,7 @@ full_disk() { # FOLDER
   grep -q 'cannot be kept' "$place/err" || not_ok 'a full disk is said'
 }
 got=0
-(ulimit -f 8 && exec "$gauntlet" run --plan="$place/three.ini" --out="$place/limited" "${stand_ins[@]}") \
+(ulimit -f 8 && exec "$gauntlet" run --no-report --plan="$place/three.ini" --out="$place/limited" "${stand_ins[@]}") \
   >"$place/out" 2>"$place/err" || got=$?
 if [ $got != 5 ]; then not_ok "a limit on files: exit $got, not 5"; fi
 full_disk "$place/limited"
@@ -198,7 +198,7 @@ unshare --mount bash -c 'mount -t tmpfs -o size=64k none "$1/disk" 2>/dev/null |
   status=0
   "${@:2}" --out="$1/disk/x" >"$1/out" 2>"$1/err" || status=$?
   cp -r "$1/disk/x" "$1/full"
-  exit $status' - "$place" "$gauntlet" run --plan="$place/disk.ini" "${stand_ins[@]}" 2>/dev/null || got=$?
+  exit $status' - "$place" "$gauntlet" run --no-report --plan="$place/disk.ini" "${stand_ins[@]}" 2>/dev/null || got=$?
 if [ $got = 77 ] || [ ! -d "$place/full" ]; then
   echo '# SKIP a full disk: no file system can be mounted here; the limit above stands for it'
 else
@@ -215,7 +215,7 @@ if [ "${GT_PRESET:-}" = release ]; then
     '[overhead]' 'workloads = event, on-yield' 'schedulers = worksteal' 'tracers = gen' 'duration = 200ms' \
     'repetitions = 3' >"$place/real.ini"
   got=0
-  "$gauntlet" run --plan="$place/real.ini" --out="$place/real" >"$place/out" 2>"$place/err" </dev/null || got=$?
+  "$gauntlet" run --no-report --plan="$place/real.ini" --out="$place/real" >"$place/out" 2>"$place/err" </dev/null || got=$?
   if [ $got != 0 ] && [ $got != 3 ]; then not_ok "six real cells: exit $got"; fi
   json "$place/real/result.json" '
 assert d["complete"] and len(d["cells"]) == 6, d

@@ -26,7 +26,7 @@ cells=60
 start() { # FOLDER: begins or goes on, in a process group of its own; its id is in $pid
   local how=(--plan="$place/many.ini")
   if [ -e "$1/run.json" ]; then how=(--resume); elif [ -e "$1" ]; then rm -rf "$1"; fi
-  setsid "$gauntlet" run "${how[@]}" --out="$1" "${stand_ins[@]}" >"$place/out" 2>"$place/err" </dev/null &
+  setsid "$gauntlet" run --no-report "${how[@]}" --out="$1" "${stand_ins[@]}" >"$place/out" 2>"$place/err" </dev/null &
   pid=$!
 }
 

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# GT_TEST: presets=release labels=full timeout=240
+# docs/examples/ci: the shell job as it is, with a tiny plan and the build that is there: without a baseline, saving one,
+# gated green and red, and without a build that measures; the workflow is YAML and calls it; plans/ci.ini is a plan.
+set -euo pipefail
+# shellcheck source=tests/integration/lib_results.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib_results.sh"
+results_python 'numpy, scipy, statsmodels, sqlite3'
+if [ ! -f "$source_dir/results/gauntlet_results/report.py" ]; then
+  echo 'SKIP: this tree has no gauntlet report'
+  exit 77
+fi
+example=$source_dir/docs/examples/ci
+
+cat >"$place/tiny.ini" <<'TEXT'
+[overhead]
+workloads = on-yield
+schedulers = worksteal
+tracers = gen
+duration = 100ms
+repetitions = 9
+TEXT
+
+# Thresholds as wide as they go: this is about the recipe, not about a quiet machine.
+job() { # STATUS [VARIABLE=VALUE...]
+  local want=$1 got=0
+  shift
+  env GAUNTLET_BUILD="$GT_BUILD_DIR" GAUNTLET_PLAN="$place/tiny.ini" GAUNTLET_OUT="$place/ci" \
+    GAUNTLET_STORE="$place/kept/store.sqlite" GAUNTLET_BASELINES="$place/kept/baselines" \
+    GAUNTLET_GATE='--threshold=900% --metric=time,tracing' "$@" \
+    bash "$example/gauntlet-ci.sh" >"$place/out" 2>"$place/err" </dev/null || got=$?
+  if [ "$got" != "$want" ]; then not_ok "exit $got, not $want: gauntlet-ci.sh with $*"; fi
+}
+
+job 0
+says err 'nothing to gate against'
+if [ -e "$place/kept/baselines" ]; then not_ok 'a baseline nobody asked for'; fi
+for file in page.html run/run.json; do
+  if [ ! -s "$place/ci/$file" ]; then not_ok "$file is left"; fi
+done
+job 0 GAUNTLET_SAVE=1
+sum=$(sha256sum <"$place/kept/baselines/main.json")
+job 0
+says out 'gate: ok'
+if [ ! -s "$place/ci/gate.txt" ] || [ ! -s "$place/ci/gate.json" ]; then not_ok 'what the gate said is left'; fi
+gauntlet_is 0 collect --list --store="$place/kept/store.sqlite"
+if [ "$(grep -cE '^[0-9a-f]{12} ' "$place/out")" != 3 ]; then not_ok 'three runs of history'; fi
+
+# A baseline twenty times as quick: the job is red, and the baseline stays.
+PYTHONPATH=$source_dir/results "$python" - "$place/kept/baselines/main.json" <<'PY'
+import dataclasses, sys
+from gauntlet_results import records, sets
+path = sys.argv[1]
+rs = records.load(path)
+rs.series = [dataclasses.replace(s, samples=tuple(v / 20 for v in s.samples)) for s in rs.series]
+sets.write_whole(path, sets.baseline_text(rs.seal(), []))
+PY
+sum=$(sha256sum <"$place/kept/baselines/main.json")
+job 1 GAUNTLET_SAVE=1
+says out 'gate: REGRESSION'
+if [ "$(sha256sum <"$place/kept/baselines/main.json")" != "$sum" ]; then not_ok 'a red run became the baseline'; fi
+
+# A program that measures nothing is red too.
+mkdir -p "$place/build"
+for file in gauntlet gauntlet-oracle share; do ln -s "$GT_BUILD_DIR/$file" "$place/build/$file"; done
+rm "$place/build/gauntlet"
+# shellcheck disable=SC2016 # the inner shell expands it
+printf '#!/bin/sh\nif [ "$1" = bench ]; then exit 5; fi\n[ "$1" != run ] || set -- "$@" --lean-program="$0"\nexec "%s" "$@"\n' \
+  "$gauntlet" >"$place/build/gauntlet"
+chmod +x "$place/build/gauntlet"
+job 5 GAUNTLET_BUILD="$place/build"
+
+"$gauntlet" plan "$source_dir/plans/ci.ini" >"$place/out" 2>"$place/err" || not_ok 'plans/ci.ini is a plan'
+says out 'cells, about '
+"$python" - "$example/gauntlet.yml" <<'PY' || not_ok 'the workflow'
+import sys
+try:
+    import yaml
+except ImportError:
+    sys.exit("python3-yaml is missing: scripts/setup installs it")
+jobs = yaml.safe_load(open(sys.argv[1]))["jobs"]
+steps = jobs["gauntlet"]["steps"]
+assert any(s.get("run") == "docs/examples/ci/gauntlet-ci.sh" for s in steps), steps
+assert all(set(s) & {"uses", "run"} for s in steps) and jobs["publish"]["needs"] == "gauntlet", jobs
+PY
+exit $failed
