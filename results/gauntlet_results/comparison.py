@@ -240,9 +240,9 @@ def _drifting(t: _Test, family: int) -> str:
     return ""
 
 
-def _within(row: Row) -> bool:
-    t = row.threshold.value
-    return row.change.low > -t / (1 + t) and row.change.high < t
+def _within(t: _Test) -> bool:
+    far = t.row.threshold.value
+    return t.row.change.low > t.share(-t.shift(far)) and t.row.change.high < far
 
 
 def _few(row: Row, alpha: float) -> str:
@@ -272,7 +272,7 @@ def _judge(t: _Test, limit: float, family: int, alpha: float) -> None:
         row.verdict, row.doubt, row.why = "inconclusive", "few", _few(row, limit)
     elif not drifting and min(row.p_worse, row.p_better) <= alpha:
         row.verdict = "changed" if row.better == "none" else "worse" if row.p_worse <= alpha else "better"
-    elif not drifting and not row.threshold.too_coarse and _within(row):
+    elif not drifting and not row.threshold.too_coarse and _within(t):
         row.verdict = "same"
     else:
         row.verdict = "inconclusive"

@@ -53,7 +53,7 @@ def unsettled(row: Row) -> bool:
         return True
     harm = -row.change.value if row.better == "higher" else row.change.value
     asked = row.threshold.asked is not None and row.doubt == "noisy"
-    return asked or harm > row.threshold.value or row.half_width > USELESS
+    return asked or harm > row.threshold.value or row.half_width > max(USELESS, row.threshold.value)
 
 
 def _measured(rs: ResultSet) -> bool:
