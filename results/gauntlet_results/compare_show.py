@@ -98,7 +98,7 @@ def sections(c: Comparison, everything: bool, colour: bool) -> list[str]:
 def summary(c: Comparison) -> str:
     counts = [f"{len(c.of(v))} {v}" for v in ("worse", "better", "changed", "same", "inconclusive") if c.of(v)]
     counts += [f"{len(c.apart_as(s))} {title}" for s, title in STATES if c.apart_as(s)]
-    return f"{len(c.rows)} row{"s" if len(c.rows) != 1 else ""}: " + (", ".join(counts) or "nothing")
+    return f"{len(c.rows)} row{'s' if len(c.rows) != 1 else ''}: " + (", ".join(counts) or "nothing")
 
 
 def method(c: Comparison) -> str:

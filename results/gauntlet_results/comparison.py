@@ -25,6 +25,7 @@ COUNTS = ("inconsistencies",)
 DEFAULT_METRICS = ("time", "tracing", "event", "inconsistencies")
 WRONG = ("failed", "inconsistent", "missed")  # verdicts of cells that say that something is wrong
 FINE = ("ok", "found", "skipped")
+FLOOR = "/runtime:floor/"
 LEVEL = 0.95  # of intervals
 DRIFT_ALPHA = 0.01
 
@@ -104,15 +105,19 @@ class Comparison:
 
 
 # ---- which rows there are -------------------------------------------------------------------------------------------
+def _chosen(name: str, options: Options) -> bool:
+    """Hand-written floors are part of the machine: they are compared only where a pattern asks for them."""
+    if options.cells:
+        return any(fnmatch.fnmatchcase(name, p) for p in options.cells)
+    return FLOOR not in name
+
+
 def _wanted(options: Options, s: Series) -> bool:
-    if options.metrics is not None and s.metric not in options.metrics:
-        return False
-    return not options.cells or any(fnmatch.fnmatchcase(s.cell, p) for p in options.cells)
+    return (options.metrics is None or s.metric in options.metrics) and _chosen(s.cell, options)
 
 
 def _cells(rs: ResultSet, options: Options) -> dict[str, dict]:
-    chosen = (c for c in rs.cells if not options.cells or any(fnmatch.fnmatchcase(c["name"], p) for p in options.cells))
-    return {c["name"]: c for c in chosen}
+    return {c["name"]: c for c in rs.cells if _chosen(c["name"], options)}
 
 
 def _counted(s: Series) -> bool:
@@ -235,9 +240,9 @@ def _drifting(t: _Test, family: int) -> str:
     return ""
 
 
-def _within(row: Row) -> bool:
-    t = row.threshold.value
-    return row.change.low > -t / (1 + t) and row.change.high < t
+def _within(t: _Test) -> bool:
+    far = t.row.threshold.value
+    return t.row.change.low > t.share(-t.shift(far)) and t.row.change.high < far
 
 
 def _few(row: Row, alpha: float) -> str:
@@ -267,7 +272,7 @@ def _judge(t: _Test, limit: float, family: int, alpha: float) -> None:
         row.verdict, row.doubt, row.why = "inconclusive", "few", _few(row, limit)
     elif not drifting and min(row.p_worse, row.p_better) <= alpha:
         row.verdict = "changed" if row.better == "none" else "worse" if row.p_worse <= alpha else "better"
-    elif not drifting and not row.threshold.too_coarse and _within(row):
+    elif not drifting and not row.threshold.too_coarse and _within(t):
         row.verdict = "same"
     else:
         row.verdict = "inconclusive"

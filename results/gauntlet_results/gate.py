@@ -28,7 +28,8 @@ WORDS = {OK: "ok", BAD: "REGRESSION", INCONCLUSIVE: "INCONCLUSIVE", BROKEN: "INC
 
 def parser() -> Parser:
     p = Parser("gate", "compares two result sets and says by its exit status whether NEW may pass", SELECTORS)
-    p.add_argument("sets", metavar="BASE NEW", nargs="+", help="selectors, or baseline:NAME; NEW alone with --save-baseline")
+    p.add_argument("base", metavar="BASE", help="a selector, or baseline:NAME; left out with --save-baseline")
+    p.add_argument("new", metavar="NEW", nargs="?")
     sets.add_choice(p)
     p.add_argument(
         "--alpha", metavar="N%", default="1%", help="chance of any false alarm when nothing changed (default 1%%)"
@@ -52,7 +53,7 @@ def unsettled(row: Row) -> bool:
         return True
     harm = -row.change.value if row.better == "higher" else row.change.value
     asked = row.threshold.asked is not None and row.doubt == "noisy"
-    return asked or harm > row.threshold.value or row.half_width > USELESS
+    return asked or harm > row.threshold.value or row.half_width > max(USELESS, row.threshold.value)
 
 
 def _measured(rs: ResultSet) -> bool:
@@ -117,9 +118,7 @@ def print_json(c: Comparison, status: int) -> None:
 # ---- the verb -------------------------------------------------------------------------------------------------------
 def check_arguments(args) -> float:
     """Usage errors before any work; returns alpha."""
-    if len(args.sets) > 2:
-        raise usage(f"'{args.sets[2]}': BASE and NEW are two")
-    if len(args.sets) == 1 and not args.save_baseline:
+    if args.new is None and not args.save_baseline:
         raise usage("BASE and NEW, or NEW alone with --save-baseline=NAME; gauntlet help gate")
     if args.replace and not args.save_baseline:
         raise usage("--replace is for --save-baseline")
@@ -141,8 +140,8 @@ def keep(args, rs: ResultSet, brought: list[dict]) -> None:
 
 
 def compare_both(args, alpha: float) -> tuple[Comparison, list[dict], NoiseFloors]:
-    base, brought = sets.resolve(args.sets[0], args.store, args.baselines)
-    new, _ = sets.resolve(args.sets[1], args.store, args.baselines)
+    base, brought = sets.resolve(args.base, args.store, args.baselines)
+    new, _ = sets.resolve(args.new, args.store, args.baselines)
     say_problems("gate", base, new)
     sets.check_environments(base, new, args.across_machines)
     floors = sets.floors_for(base, new, args.store, brought)
@@ -155,8 +154,8 @@ def main(argv: list[str]) -> int:
     alpha = check_arguments(args)
     if args.save_baseline:  # refused before anything is compared
         sets.refuse_existing(sets.baseline_path(args.save_baseline, args.baselines), args.replace)
-    if len(args.sets) == 1:
-        rs, brought = sets.resolve(args.sets[0], args.store, args.baselines)
+    if args.new is None:
+        rs, brought = sets.resolve(args.base, args.store, args.baselines)
         say_problems("gate", rs)
         keep(args, rs, brought)
         return OK

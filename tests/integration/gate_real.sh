@@ -21,9 +21,9 @@ began=$SECONDS
 gauntlet_is 0 noise "${short[@]}" --rounds=3 "$store"
 took=$((SECONDS - began))
 says out '6 runs.'
-says out 'yield/runtime:gmp/sched:worksteal/procs:1/bind:pu'
+says out '/runtime:gmp/sched:worksteal/procs:1/bind:pu'
 "$gauntlet" bench "${short[@]}" --json >"$place/a.json" 2>"$place/err" || not_ok 'bench --json'
-gauntlet_is 0 compare "$place/a.json" "$place/a.json" "$store" --json --metric=time --cells='yield/*sched:worksteal*'
+gauntlet_is 0 compare "$place/a.json" "$place/a.json" "$store" --json --metric=time --cells='yield*sched:worksteal*'
 says out '"source": "noise"'
 
 # ---- interrupted, it keeps the runs that are finished

@@ -13,7 +13,7 @@ store=--store=$place/store.sqlite
 "$gauntlet" bench yield --scheduler=worksteal --repetitions=9 --duration=100ms --json >"$place/a.json" 2>"$place/err" </dev/null ||
   not_ok 'bench --json'
 gauntlet_is 0 compare "$place/a.json" "$place/a.json" "$store" --all
-says out 'yield/runtime:gmp/sched:worksteal/procs:1/bind:pu'
+says out '/runtime:gmp/sched:worksteal/procs:1/bind:pu'
 if awk 'length($0) > 100' "$place/out" | grep -q .; then not_ok 'wider than 100 columns'; fi
 head -c 700 "$place/a.json" >"$place/half.json"
 gauntlet_is 5 gate "$place/a.json" "$place/half.json" "$store"

@@ -161,6 +161,12 @@ class ApartTest(unittest.TestCase):
         c = compared(a_set({A: QUIET, B: QUIET}), a_set({A: QUIET}), cells=("a/*",))
         self.assertEqual((len(c.rows), gate.status_of(c)), (1, 0))
 
+    def test_floors_are_the_machines(self):
+        floor = "yield/runtime:floor/procs:1"
+        base, new = a_set({A: QUIET, floor: QUIET}), a_set({A: QUIET, floor: times(2)})
+        self.assertEqual([r.cell for r in compared(base, new).rows], [A])
+        self.assertEqual([r.verdict for r in compared(base, new, cells=("*floor*",)).rows], ["worse"])
+
 
 class GateTest(unittest.TestCase):
     def status(self, base, new, **more):

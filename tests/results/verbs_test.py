@@ -128,7 +128,7 @@ class VerbsTest(unittest.TestCase):
         cases += [
             (5, "nothing to compare", "compare", "base.json", "other.json"),
             (2, "BASE and NEW", "gate", "base.json"),
-            (2, "are two", "gate", "base.json", "base.json", "base.json"),
+            (2, "unrecognized arguments", "gate", "base.json", "base.json", "base.json"),
             (2, "--replace is for --save-baseline", "gate", "base.json", "base.json", "--replace"),
             (2, "no chance to take", "gate", "base.json", "base.json", "--alpha=90%"),
             (2, "is not a number from 1", "noise", "yield", "--rounds=many"),
