@@ -178,6 +178,8 @@ static void json_fault(struct gt_json *j, const struct gt_fault_info *f)
     gt_json_str(j, f->oracle);
     gt_json_key(j, "class");
     gt_json_str(j, f->cls);
+    gt_json_key(j, "windows");
+    gt_json_str(j, f->windows);
     gt_json_key(j, "test");
     gt_json_str(j, f->test);
     gt_json_key(j, "syscalls");

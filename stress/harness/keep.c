@@ -107,6 +107,15 @@ void gt_cell_save_round(struct gt_cell_life *l)
     }
 }
 
+void gt_cell_forget_files(struct gt_cell_life *l)
+{
+    for (uint32_t i = 0; l->saved && i < l->r->n_files; i++)
+        (void)unlink(l->r->files[i]);
+    if (l->saved)
+        l->r->n_files = 0;
+    l->saved = false;
+}
+
 void gt_cell_keep_trace(struct gt_cell_life *l)
 {
     struct gt_round_trace *t[GT_ROUND_TRACES];

@@ -298,6 +298,9 @@ static void look_at_g(struct count *c, const struct gt_jentry *e)
         look_at_call(c, b, e);
     if (becomes(e, GT_G_RUNNING, GT_G_RUNNABLE) && e->reason == GT_STOP_PREEMPTED)
         HIT(c, preempted);
+    if (becomes(e, GT_G_WAITING, GT_G_RUNNABLE) && b && generation_of(c, e) != NO_TRACE &&
+        generation_of(c, b) != generation_of(c, e))
+        HIT(c, ready_across);
     if (!becomes(e, GT_G_RUNNING, GT_G_WAITING))
         return;
     if (gt_wait_is_running((enum gt_wait_reason)e->reason))
@@ -410,6 +413,7 @@ static void look_at(struct count *c, const struct gt_jentry *e)
         break;
     case GT_J_THREAD:
         look_at_thread(c, e);
+        c->n[GT_WINDOW_thread_left] += e->to == 0 && generation_of(c, e) != NO_TRACE;
         break;
     case GT_J_WORLD:
         c->n[GT_WINDOW_world_stop] += e->to == 2;
@@ -435,6 +439,50 @@ static void second_pass(struct count *c)
         c->g_end++;
     for (size_t i = 0; i < c->n_e; i++)
         look_at(c, &c->e[i]);
+}
+
+/* ---- which are needed -------------------------------------------------------------------------- */
+static bool window_of(const char *name, size_t n, enum gt_window *w)
+{
+    for (int i = 0; i < GT_WINDOWS; i++)
+        if (strlen(windows[i].name) == n && memcmp(windows[i].name, name, n) == 0) {
+            *w = (enum gt_window)i;
+            return true;
+        }
+    return false;
+}
+
+/* One of those of "a|b"; *at is moved behind them. */
+static int count_any(const char **at, const uint64_t n[GT_WINDOWS], uint64_t *sum)
+{
+    enum gt_window w;
+    *sum = 0;
+    for (;;) {
+        size_t len = strcspn(*at, ",|");
+        if (!window_of(*at, len, &w))
+            return -EINVAL;
+        *sum += n[w];
+        *at += len;
+        if (**at != '|')
+            return 0;
+        (*at)++;
+    }
+}
+
+int gt_windows_needed(const char *needed, const uint64_t n[GT_WINDOWS], uint64_t *least)
+{
+    *least = UINT64_MAX;
+    if (strncmp(needed, "none: ", 6) == 0)
+        return needed[6] ? 0 : -EINVAL;
+    for (const char *at = needed;; at++) {
+        uint64_t sum;
+        int rc = count_any(&at, n, &sum);
+        if (rc != 0)
+            return rc;
+        *least = sum < *least ? sum : *least;
+        if (*at == '\0')
+            return 0;
+    }
 }
 
 int gt_windows_count(struct gt_windows *w, struct gt_jentry *e, size_t n)

@@ -131,6 +131,22 @@ static void tests_index(bool write)
 }
 
 /* ---- faults ----------------------------------------------------------------------------------- */
+/* "a,b|c": `a`, and `b` or `c`. A bar would end the cell of a table. */
+static void put_needed(FILE *f, const char *windows)
+{
+    fprintf(f, "| windows that it needs | ");
+    if (strncmp(windows, "none: ", 6) == 0) {
+        fprintf(f, "%s |\n", windows);
+        return;
+    }
+    for (const char *at = windows; *at;) {
+        size_t n = strcspn(at, ",|");
+        fprintf(f, "`%.*s`%s", (int)n, at, at[n] == ',' ? ", and " : at[n] ? " or " : "");
+        at += n + (at[n] != '\0');
+    }
+    fprintf(f, " |\n");
+}
+
 static void fault_page(const struct gt_fault_info *x, bool write)
 {
     struct page p;
@@ -140,6 +156,7 @@ static void fault_page(const struct gt_fault_info *x, bool write)
     fprintf(p.f, "| | |\n| --- | --- |\n| reference | %s |\n| seed | %s |\n", x->reference,
             x->seed ? x->seed : "none");
     fprintf(p.f, "| oracle that must see it | %s |\n| class | `%s` |\n", x->oracle, x->cls);
+    put_needed(p.f, x->windows);
     fprintf(p.f, "| stress test | [%s](../stress/%s.md) |\n| syscall model | %s |\n", x->test, x->test,
             x->syscalls);
     if (x->options[0])
@@ -168,6 +185,11 @@ static void faults_index(bool write)
 static void lists_agree(void)
 {
     char err[2048];
+    const uint64_t none[GT_WINDOWS] = {0};
+    uint64_t n;
+    for (size_t i = 0; gt_fault_info(i); i++)
+        ok(gt_windows_needed(gt_fault_info(i)->windows, none, &n) == 0, "the windows of %s are there",
+           gt_fault_info(i)->name);
     for (size_t i = 0; gt_fault_info(i); i++)
         ok(gt_stress_find(gt_fault_info(i)->test, err, sizeof err) != NULL,
            "the stress test of %s, %s, is there", gt_fault_info(i)->name, gt_fault_info(i)->test);
