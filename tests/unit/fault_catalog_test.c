@@ -3,7 +3,8 @@
 /* GT_TEST: presets=faults */
 /*
  * The planted faults that are none of the five seeds: each is seen by the oracle that is meant
- * to see it, in short runs of a small program, and not when it is off.
+ * to see it, in short runs of a small program which entered the windows that it needs, and not
+ * when it is off.
  *   fault_catalog_test [FAULT]   that one only; PERTURB=0..3 in the environment: the disturbance
  *                                for all, else what the table says
  */
@@ -346,6 +347,7 @@ static void hunt_ordered(const struct hunt *h)
        how ? how : f.cls, f.tries, f.seconds, (unsigned long long)f.events,
        (unsigned long long)f.generations,
        (unsigned long long)f.violations);
+    ok_windows(h->fault, h->model == STATUS ? "status" : "scanbit", fault_named(h->fault)->windows, f.window);
     j = (struct hunt_job){.h = h, .tries = f.tries < 2 ? 2 : f.tries < 20 ? f.tries : 20};
     how = hunt_in_child(&j, &f);
     ok(!how && f.hits == 0 && f.violations == 0 && !f.cls[0], "%s off: %s %u of %u tries, %llu events",

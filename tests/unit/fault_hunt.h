@@ -15,6 +15,7 @@
 #include "gauntlet/fault.h"
 #include "gauntlet/perturb.h"
 #include "in_runtime.h"
+#include "journal_windows.h"
 #include "memory_trace.h"
 #include "trace/rules.h"
 
@@ -35,6 +36,7 @@ struct hunt {
 struct found {
     uint32_t tries, hits;
     uint64_t events, generations, violations;
+    uint64_t window; /* that the fault needs: how often the runs that hit had entered it, the least */
     double seconds;
     char cls[64]; /* of the first hit */
 };
@@ -138,8 +140,14 @@ static inline void one_try(const struct hunt *h)
         bail_out("create: %s", err);
     hunt_over = false;
     hunt_found.tries++;
+    if (hunt_fault)
+        gt_journal_enable(rt, 1u << 20);
     expect(R->run(rt, h->program, rt) == 0);
     hunt_found.hits += hunt_over;
+    if (hunt_over && hunt_fault) {
+        uint64_t n = journal_windows(rt, hunt_fault->windows);
+        hunt_found.window = n < hunt_found.window ? n : hunt_found.window;
+    }
     R->stats(rt, &s);
     hunt_found.violations += s.violations;
     R->destroy(rt);
@@ -157,6 +165,7 @@ static inline void in_child(int fd, void *arg)
     int64_t began = gt_nanotime(), end = began + HUNT_SECONDS * 1000 * GT_NS_PER_MS;
     hunt_fault = j->on ? fault_named(j->h->fault) : NULL;
     memset(&hunt_found, 0, sizeof hunt_found);
+    hunt_found.window = UINT64_MAX;
     if (j->on && !freopen("/dev/null", "w", stderr)) /* oracles say a lot */
         _exit(3);
     do

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GT_TEST: labels=quick,fault timeout=240 presets=faults */
+/* GT_TEST: workloads labels=quick,fault timeout=240 presets=faults */
 /*
  * The five seeds: each of their faults is seen, on a real trace of the tracer gen with one
- * generation after the other, by the oracle and under the class that faults.def names; and in
- * as many runs without it nothing is.
+ * generation after the other, by the oracle and under the class that faults.def names, in runs
+ * that entered the windows which the fault needs; and in as many runs without it nothing is.
  *
  * Where the historic window is a few instructions wide, the scene's tracer is gen with an
  * acquire or release that is slow in that window and nowhere else (`held`). With
@@ -12,6 +12,7 @@
  */
 #include "fault_seeds.h"
 #include "gauntlet/fault.h"
+#include "journal_windows.h"
 
 #define PROMISE_NS (20 * GT_NS_PER_S)
 
@@ -118,9 +119,10 @@ static void run_once(const struct program *p, const char *fault, const struct gt
         bail_out("create: %s", err);
     memset(&saw, 0, sizeof saw);
     gt_store_relaxed(&bad, 0u);
-    gt_journal_enable(rt, 1u << 16);
+    gt_journal_enable(rt, 1u << 20);
     expect(R->run(rt, p->fn, rt) == 0);
     gt_journal_each(rt, count_outside, NULL, &lost);
+    saw.window = journal_windows(rt, info_of(p->fault)->windows);
     R->stats(rt, &saw.stats);
     R->destroy(rt);
     if (gt_load_relaxed(&bad) != 0)
@@ -173,7 +175,7 @@ static bool nothing(void)
 
 struct hunt {
     uint32_t tries, found;
-    uint64_t events;
+    uint64_t events, window; /* window: the least of the runs that found it */
     double seconds;
 };
 
@@ -181,7 +183,7 @@ static struct hunt hunt(const struct program *p, const struct gt_tracer_ops *tra
                         bool to_first)
 {
     const struct gt_fault_info *f = info_of(p->fault);
-    struct hunt h = {0};
+    struct hunt h = {.window = UINT64_MAX};
     int64_t began = gt_nanotime();
     bool said = false;
     while (gt_nanotime() - began < ns && !(to_first && h.found)) {
@@ -189,6 +191,8 @@ static struct hunt hunt(const struct program *p, const struct gt_tracer_ops *tra
         h.tries++;
         h.events += saw.events;
         h.found += seen(f) > 0;
+        if (seen(f) > 0 && saw.window < h.window)
+            h.window = saw.window;
         if (!said || (seen(f) > 0 && h.found == 1))
             say_rules(p->fault);
         said |= !nothing();
@@ -219,6 +223,7 @@ static void prove(const struct program *p)
     struct gt_tracer_ops scene = held(p->acquire, p->release);
     const struct gt_tracer_ops *tracer = p->acquire || p->release ? &scene : &gt_tracer_gen;
     struct hunt h = hunt(p, tracer, PROMISE_NS, true);
+    ok_windows(f->name, model_of(p), f->windows, h.window);
     ok(h.found > 0, "%s (seed %s, %s): %s by %s in try %u, %.2f s, %" PRIu64 " events", f->name, f->seed,
        model_of(p), f->cls, f->oracle, h.tries, h.seconds, h.events);
     uint32_t n = h.tries > 2 ? h.tries : 2, wrong = runs_that_see(p, tracer, n);
@@ -228,8 +233,8 @@ static void prove(const struct program *p)
 static void measure(const struct program *p, int64_t ns)
 {
     struct hunt h = hunt(p, &gt_tracer_gen, ns, false);
-    diag("%s, %s, by load alone: %u of %u runs, %.1f s, %" PRIu64 " events", p->fault, model_of(p),
-         h.found, h.tries, h.seconds, h.events);
+    diag("%s, %s, by load alone: %u of %u runs, %.1f s, %" PRIu64 " events, window %" PRIu64, p->fault,
+         model_of(p), h.found, h.tries, h.seconds, h.events, h.window);
 }
 
 static bool wanted(const char *fault, int argc, char **argv)
@@ -248,7 +253,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < N_PROGRAMS; i++)
         n += wanted(programs[i].fault, argc, argv);
     if (ns == 0)
-        plan(2 * n);
+        plan(3 * n);
     for (size_t i = 0; i < N_PROGRAMS; i++) {
         if (!wanted(programs[i].fault, argc, argv))
             continue;
