@@ -193,9 +193,14 @@ static void json_stress(struct gt_json *j, const struct gt_stress_ops *t)
 {
     gt_json_key(j, "windows");
     gt_json_open(j, '{');
-    for (int i = 0; i < GT_STRESS_NEEDS_MAX && t->windows[i].least > 0; i++) {
+    for (int i = 0; i < GT_STRESS_NEEDS_MAX && gt_stress_needs(&t->windows[i]); i++) {
         gt_json_key(j, gt_window_name(t->windows[i].window));
+        gt_json_open_line(j, '{');
+        gt_json_key(j, "least");
         gt_json_uint(j, t->windows[i].least);
+        gt_json_key(j, "per_10s");
+        gt_json_uint(j, t->windows[i].per_10s);
+        gt_json_close(j, '}');
     }
     gt_json_close(j, '}');
     gt_json_key(j, "text");

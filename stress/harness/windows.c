@@ -14,6 +14,7 @@
  *   I3 An entry that the window needs and that is not there (lost) makes it uncounted.
  */
 #include "harness/windows.h"
+#include "harness/windows_order.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,8 +40,9 @@ const char *gt_window_text(enum gt_window w)
 
 struct count {
     uint64_t *n;
-    struct gt_jentry *e;
+    const struct gt_jentry *e;
     size_t n_e;
+    struct gt_jentry *copy; /* of the entries, in another order; NULL: none */
     struct gt_jentry *mark; /* by number */
     size_t n_marks;
     size_t g_begin, g_end; /* entries of Gs, in the second pass */
@@ -54,30 +56,27 @@ static int compare(uint64_t a, uint64_t b)
     return a < b ? -1 : a > b;
 }
 
-static int by_m(const void *a, const void *b)
-{
-    const struct gt_jentry *x = a, *y = b;
-    return x->m != y->m ? compare(x->m, y->m) : compare(x->seq, y->seq);
-}
-
-static int by_version(const void *a, const void *b)
-{
-    const struct gt_jentry *x = a, *y = b;
-    if (x->kind != y->kind)
-        return compare(x->kind, y->kind);
-    if (x->id != y->id)
-        return compare(x->id, y->id);
-    return x->version != y->version ? compare(x->version, y->version) : by_m(a, b);
-}
-
-/* A journal often comes in the first order already. */
-static void order(struct count *c, int (*by)(const void *, const void *))
+/* A journal often comes in that order already. */
+static bool is_by_m(const struct count *c)
 {
     size_t i = 1;
-    while (i < c->n_e && by(&c->e[i - 1], &c->e[i]) <= 0)
+    while (i < c->n_e && (c->e[i - 1].m != c->e[i].m ? c->e[i - 1].m < c->e[i].m
+                                                     : c->e[i - 1].seq <= c->e[i].seq))
         i++;
-    if (i < c->n_e)
-        qsort(c->e, c->n_e, sizeof *c->e, by);
+    return i >= c->n_e;
+}
+
+/* From here on c's entries are a copy in that order. */
+static int order(struct count *c, enum gt_journal_order by)
+{
+    size_t n;
+    struct gt_jentry *e = gt_journal_ordered(c->e, c->n_e, by, &n);
+    if (!e)
+        return -ENOMEM;
+    free(c->copy);
+    c->e = c->copy = e;
+    c->n_e = n;
+    return 0;
 }
 
 /* ---- generations ----------------------------------------------------------------------- */
@@ -223,9 +222,11 @@ static void look_at_marks(struct count *c)
     }
 }
 
-static void first_pass(struct count *c)
+static int first_pass(struct count *c)
 {
-    order(c, by_m);
+    int rc = is_by_m(c) ? 0 : order(c, GT_BY_M);
+    if (rc != 0)
+        return rc;
     look_at_marks(c);
     for (size_t i = 0; i < c->n_e; i++) {
         if (c->e[i].kind == GT_J_INJECT)
@@ -233,6 +234,7 @@ static void first_pass(struct count *c)
         else if (c->e[i].kind == GT_J_G)
             look_at_switch(c, &c->e[i]);
     }
+    return 0;
 }
 
 /* ---- second pass: what becomes of one G ----------------------------------------------------- */
@@ -432,13 +434,16 @@ static void look_at(struct count *c, const struct gt_jentry *e)
     }
 }
 
-static void second_pass(struct count *c)
+static int second_pass(struct count *c)
 {
-    order(c, by_version);
+    int rc = order(c, GT_BY_VERSION);
+    if (rc != 0)
+        return rc;
     while (c->g_end < c->n_e && c->e[c->g_end].kind == GT_J_G)
         c->g_end++;
     for (size_t i = 0; i < c->n_e; i++)
         look_at(c, &c->e[i]);
+    return 0;
 }
 
 /* ---- which are needed -------------------------------------------------------------------------- */
@@ -485,14 +490,16 @@ int gt_windows_needed(const char *needed, const uint64_t n[GT_WINDOWS], uint64_t
     }
 }
 
-int gt_windows_count(struct gt_windows *w, struct gt_jentry *e, size_t n)
+int gt_windows_count(struct gt_windows *w, const struct gt_jentry *e, size_t n)
 {
     struct count c = {.n = w->n, .e = e, .n_e = n};
     int rc = take_marks(&c);
     if (rc != 0)
         return rc;
-    first_pass(&c);
-    second_pass(&c);
+    rc = first_pass(&c);
+    if (rc == 0)
+        rc = second_pass(&c);
+    free(c.copy);
     free(c.mark);
-    return 0;
+    return rc;
 }

@@ -23,6 +23,5 @@ const char *gt_window_text(enum gt_window w);
 /* The windows that a fault needs (fault.h: "a,b|c": a, and b or c; "none: REASON"): *least of
  * their counts, UINT64_MAX where none is needed. 0, -EINVAL: no such window. */
 int gt_windows_needed(const char *needed, const uint64_t n[GT_WINDOWS], uint64_t *least);
-/* Adds the windows of a round's journal (entries in any order; they are sorted in place by
- * kind, id, version). 0, -ENOMEM. */
-int gt_windows_count(struct gt_windows *w, struct gt_jentry *e, size_t n);
+/* Adds the windows of a round's journal (entries in any order). 0, -ENOMEM: some may be counted. */
+int gt_windows_count(struct gt_windows *w, const struct gt_jentry *e, size_t n);

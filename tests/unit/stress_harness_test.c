@@ -229,9 +229,17 @@ static void test_windows(void)
     struct gt_stress_cell c = cell_of(&t);
     ok(drive(&c) == GT_STRESS_INCONCLUSIVE && strstr(r.why, "foreign-born"),
        "a window that was not entered is named");
+    t.windows[0] = (struct gt_stress_need){.window = GT_WINDOW_foreign_born, .per_10s = 1};
+    ok(drive(&c) == GT_STRESS_OK, "one that is entered at times only is not missed in a short run");
+    t.windows[0].per_10s = 10000;
+    ok(drive(&c) == GT_STRESS_INCONCLUSIVE && strstr(r.why, "0 times, "), "its share of a short run is: %s", r.why);
+    t.windows[0] = (struct gt_stress_need){.window = GT_WINDOW_foreign_born, .least = 1};
     t.windows[0].models = 1u << GT_SYSCALLS_STATUS;
     ok(drive(&c) == GT_STRESS_OK, "one of the other syscall model is not missed");
     t.windows[0] = (struct gt_stress_need){.window = GT_WINDOW_foreign_advance, .least = 1};
+    c.generation_ns = 1000 * MS;
+    ok(drive(&c) == GT_STRESS_OK, "nor one of generations that are longer than a round");
+    c.generation_ns = MS;
     c.config.tracer = plugin(GT_MAGIC_TRACER, "locked");
     ok(drive(&c) == GT_STRESS_OK, "nor one of generations where there are none");
 }
