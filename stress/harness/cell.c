@@ -244,6 +244,7 @@ static void rounds(struct gt_cell_life *l, struct gt_watch *w,
     uint64_t seed = r->seed;
     int64_t end = l->start + l->cell->duration_ns;
     gt_cell_journal_on(l, JOURNAL_ENTRIES);
+    l->space = gt_truth_space_new();
     do {
         r->seed = seed;
         run_round(l, w, end - gt_child_clock());
@@ -325,5 +326,7 @@ void gt_stress_cell_run(const struct gt_stress_cell *c, struct gt_stress_result 
     if (l.rt)
         end_runtime(&l);
     free(l.journal);
+    gt_truth_space_free(l.space);
+    gt_windows_space_free(&l.windows);
     free(l.round);
 }

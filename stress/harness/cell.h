@@ -16,6 +16,7 @@
 #pragma once
 #include "harness/result.h"
 #include "harness/round.h"
+#include "harness/truth.h"
 
 struct gt_cell_life {
     const struct gt_stress_cell *cell;
@@ -36,6 +37,8 @@ struct gt_cell_life {
     struct gt_jentry *journal;
     size_t n_journal, cap_journal;
     uint64_t lost;   /* entries */
+    struct gt_truth *space;          /* the comparisons' memory, from round to round; NULL: each its own */
+    struct gt_windows_space windows; /* and the counters' */
     bool saved;      /* its files */
     const struct gt_fault_info *hunted; /* gt_fault_hunted */
 };

@@ -149,6 +149,7 @@ static void truth(struct comparing *c)
     struct gt_truth_result t = {0};
     int fds[GT_ROUND_TRACES];
     const struct gt_truth_options o = {.syscalls = l->cell->config.syscalls,
+                                       .space = l->space,
                                        .lie = keep_lie,
                                        .arg = l->r,
                                        .max_report = GT_STRESS_FINDINGS};
@@ -185,7 +186,7 @@ static void look_at_journal(struct comparing *c)
     if (rc == 0 && c->whole && checkable && wanted(c, GT_ORACLE_TRUTH))
         truth(c);
     if (rc == 0)
-        rc = gt_windows_count(&w, l->journal, l->n_journal);
+        rc = gt_windows_count(&w, l->journal, l->n_journal, &l->windows);
     if (rc != 0)
         gt_result_say(l->r, GT_STRESS_INCOMPLETE, "the journal: %s", strerror(-rc));
     for (int i = 0; i < GT_WINDOWS; i++)

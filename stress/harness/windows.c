@@ -42,7 +42,7 @@ struct count {
     uint64_t *n;
     const struct gt_jentry *e;
     size_t n_e;
-    struct gt_jentry *copy; /* of the entries, in another order; NULL: none */
+    struct gt_windows_space *space;
     struct gt_jentry *mark; /* by number */
     size_t n_marks;
     size_t g_begin, g_end; /* entries of Gs, in the second pass */
@@ -69,13 +69,10 @@ static bool is_by_m(const struct count *c)
 /* From here on c's entries are a copy in that order. */
 static int order(struct count *c, enum gt_journal_order by)
 {
-    size_t n;
-    struct gt_jentry *e = gt_journal_ordered(c->e, c->n_e, by, &n);
+    const struct gt_jentry *e = gt_journal_ordered(c->e, c->n_e, by, c->space, &c->n_e);
     if (!e)
         return -ENOMEM;
-    free(c->copy);
-    c->e = c->copy = e;
-    c->n_e = n;
+    c->e = e;
     return 0;
 }
 
@@ -222,6 +219,19 @@ static void look_at_marks(struct count *c)
     }
 }
 
+/* What counts by itself. */
+static void look_at_note(struct count *c, const struct gt_jentry *e)
+{
+    if (e->kind == GT_J_WORLD)
+        c->n[GT_WINDOW_world_stop] += e->to == 2;
+    else if (e->kind == GT_J_SCAN)
+        c->n[GT_WINDOW_scan_other] += !(e->reason & GT_JR_OWN);
+    else if (e->kind == GT_J_GC)
+        c->n[GT_WINDOW_gc_cycle] += e->to == 1;
+    else if (e->kind == GT_J_STACK)
+        HIT(c, stack_scan);
+}
+
 static int first_pass(struct count *c)
 {
     int rc = is_by_m(c) ? 0 : order(c, GT_BY_M);
@@ -233,6 +243,8 @@ static int first_pass(struct count *c)
             look_at_list(c, &c->e[i]);
         else if (c->e[i].kind == GT_J_G)
             look_at_switch(c, &c->e[i]);
+        else
+            look_at_note(c, &c->e[i]);
     }
     return 0;
 }
@@ -417,19 +429,7 @@ static void look_at(struct count *c, const struct gt_jentry *e)
         look_at_thread(c, e);
         c->n[GT_WINDOW_thread_left] += e->to == 0 && generation_of(c, e) != NO_TRACE;
         break;
-    case GT_J_WORLD:
-        c->n[GT_WINDOW_world_stop] += e->to == 2;
-        break;
-    case GT_J_SCAN:
-        c->n[GT_WINDOW_scan_other] += !(e->reason & GT_JR_OWN);
-        break;
-    case GT_J_GC:
-        c->n[GT_WINDOW_gc_cycle] += e->to == 1;
-        break;
-    case GT_J_STACK:
-        HIT(c, stack_scan);
-        break;
-    default: /* marks and lists: the first pass's; others are for other readers */
+    default: /* not of gt_journal_life */
         break;
     }
 }
@@ -490,16 +490,17 @@ int gt_windows_needed(const char *needed, const uint64_t n[GT_WINDOWS], uint64_t
     }
 }
 
-int gt_windows_count(struct gt_windows *w, const struct gt_jentry *e, size_t n)
+int gt_windows_count(struct gt_windows *w, const struct gt_jentry *e, size_t n,
+                     struct gt_windows_space *space)
 {
-    struct count c = {.n = w->n, .e = e, .n_e = n};
+    struct gt_windows_space own = {0};
+    struct count c = {.n = w->n, .e = e, .n_e = n, .space = space ? space : &own};
     int rc = take_marks(&c);
-    if (rc != 0)
-        return rc;
-    rc = first_pass(&c);
+    if (rc == 0)
+        rc = first_pass(&c);
     if (rc == 0)
         rc = second_pass(&c);
-    free(c.copy);
+    gt_windows_space_free(&own);
     free(c.mark);
     return rc;
 }

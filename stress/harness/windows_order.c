@@ -64,27 +64,50 @@ static void sort_word(struct sorting *s, bool hi)
             pass(s, hi, shift);
 }
 
-struct gt_jentry *gt_journal_ordered(const struct gt_jentry *e, size_t n, enum gt_journal_order by,
-                                     size_t *n_out)
+/* What was in it is lost. */
+static void *need(void **p, size_t *size, size_t bytes)
 {
-    struct sorting *s = malloc(sizeof *s);
-    struct key *keys = malloc((2 * n + 1) * sizeof *keys);
-    struct gt_jentry *out = malloc((n + 1) * sizeof *out);
-    if (s && keys && out) {
-        *s = (struct sorting){.k = keys, .spare = keys + n};
-        for (size_t i = 0; i < n; i++)
-            if (by == GT_BY_M || e[i].kind < GT_J_TOLD)
-                s->k[s->n++] = key_of(&e[i], i, by);
-        sort_word(s, false);
-        sort_word(s, true);
-        for (size_t i = 0; i < s->n; i++)
-            out[i] = e[s->k[i].at];
-        *n_out = s->n;
-    } else {
-        free(out);
-        out = NULL;
+    if (*size < bytes || !*p) {
+        free(*p);
+        *size = bytes + bytes / 4;
+        *p = malloc(*size);
+        if (!*p)
+            *size = 0;
     }
-    free(s);
-    free(keys);
-    return out;
+    return *p;
+}
+
+void gt_windows_space_free(struct gt_windows_space *s)
+{
+    free(s->keys);
+    free(s->entries);
+    *s = (struct gt_windows_space){0};
+}
+
+struct gt_jentry *gt_journal_ordered(const struct gt_jentry *e, size_t n, enum gt_journal_order by,
+                                     struct gt_windows_space *space, size_t *n_out)
+{
+    struct sorting s = {0};
+    struct gt_windows_space was = *space; /* e may lie in it */
+    if (e == was.entries) {
+        space->entries = NULL;
+        space->entries_size = 0;
+    }
+    struct key *keys = need(&space->keys, &space->keys_size, (2 * n + 1) * sizeof *keys);
+    struct gt_jentry *out = need(&space->entries, &space->entries_size, (n + 1) * sizeof *out);
+    if (keys && out) {
+        s.k = keys;
+        s.spare = keys + n;
+        for (size_t i = 0; i < n; i++)
+            if (by == GT_BY_M || gt_journal_life(&e[i]))
+                s.k[s.n++] = key_of(&e[i], i, by);
+        sort_word(&s, false);
+        sort_word(&s, true);
+        for (size_t i = 0; i < s.n; i++)
+            out[i] = e[s.k[i].at];
+        *n_out = s.n;
+    }
+    if (e == was.entries)
+        free(was.entries);
+    return keys ? out : NULL;
 }

@@ -35,7 +35,7 @@ static inline uint64_t journal_windows(struct gt_runtime *rt, const char *needed
     gt_journal_each(rt, journal_keep, &c, &lost);
     if (lost != 0)
         bail_out("%llu entries of the journal are lost", (unsigned long long)lost);
-    if (gt_windows_count(&w, c.e, c.n) != 0 || gt_windows_needed(needed, w.n, &least) != 0)
+    if (gt_windows_count(&w, c.e, c.n, NULL) != 0 || gt_windows_needed(needed, w.n, &least) != 0)
         bail_out("the windows '%s' cannot be counted", needed);
     free(c.e);
     return least;
