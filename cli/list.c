@@ -198,8 +198,10 @@ static void json_stress(struct gt_json *j, const struct gt_stress_ops *t)
         gt_json_open_line(j, '{');
         gt_json_key(j, "least");
         gt_json_uint(j, t->windows[i].least);
-        gt_json_key(j, "per_10s");
-        gt_json_uint(j, t->windows[i].per_10s);
+        gt_json_key(j, "per_min");
+        gt_json_uint(j, t->windows[i].per_min);
+        gt_json_key(j, "procs");
+        gt_json_int(j, t->windows[i].procs);
         gt_json_close(j, '}');
     }
     gt_json_close(j, '}');

@@ -25,12 +25,13 @@ struct gt_stress_need {
     uint64_t least; /* in a whole run, however short */
     /* Where the window exists: bit i is enum gt_syscall_model i. 0: in both. */
     uint32_t models;
-    uint64_t per_10s; /* and in each ten seconds of a longer one: rounded down */
+    uint64_t per_min; /* and in each minute: of its share, rounded down */
+    int32_t procs;    /* with fewer Ps it is not entered, or hardly */
 };
 #define GT_STRESS_NEEDS_MAX 16
 static inline bool gt_stress_needs(const struct gt_stress_need *n)
 {
-    return n->least > 0 || n->per_10s > 0; /* else it is past the end */
+    return n->least > 0 || n->per_min > 0; /* else it is past the end */
 }
 
 enum { /* flags */

@@ -38,8 +38,9 @@ static bool has_window(const struct gt_stress_cell *c, enum gt_window w)
 static uint64_t needed(const struct gt_stress_cell *c, const struct gt_stress_need *n)
 {
     uint64_t ms = (uint64_t)(c->duration_ns / SLOWER / MS);
-    uint64_t by_time = n->per_10s * ms / 10000;
-    return by_time > n->least ? by_time : n->least;
+    uint64_t by_time = n->per_min * ms / 60000;
+    uint64_t least = (n->least + SLOWER - 1) / SLOWER;
+    return by_time > least ? by_time : least;
 }
 
 void gt_cell_judge_windows(struct gt_cell_life *l)
@@ -47,6 +48,8 @@ void gt_cell_judge_windows(struct gt_cell_life *l)
     const struct gt_stress_cell *c = l->cell;
     for (int i = 0; i < GT_STRESS_NEEDS_MAX && gt_stress_needs(&c->test->windows[i]); i++) {
         const struct gt_stress_need *n = &c->test->windows[i];
+        if (c->config.procs < n->procs)
+            continue;
         if (n->models != 0 && !(n->models >> c->config.syscalls & 1u))
             continue;
         uint64_t least = needed(c, n);

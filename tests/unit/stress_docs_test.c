@@ -81,12 +81,14 @@ static const char *models_of(const struct gt_stress_need *n)
 static void put_windows(FILE *f, const struct gt_stress_ops *t)
 {
     fprintf(f, "\n## Windows\n\nCounted from the runtime's journal. A run in which one stays below "
-               "its least is inconclusive: in any run, and in ten seconds (of a shorter or longer run its "
+               "its least is inconclusive: in any run, and in a minute (of a shorter or longer run its "
                "share, rounded down). [Where these come from](../stress-windows.md).\n\n"
-               "| window | least | in 10 s | syscall model | entered when |\n| --- | --- | --- | --- | --- |\n");
+               "| window | least | in a minute | from Ps | syscall model | entered when |\n"
+               "| --- | --- | --- | --- | --- | --- |\n");
     for (int i = 0; i < GT_STRESS_NEEDS_MAX && gt_stress_needs(&t->windows[i]); i++)
-        fprintf(f, "| `%s` | %llu | %llu | %s | %s |\n", gt_window_name(t->windows[i].window),
-                (unsigned long long)t->windows[i].least, (unsigned long long)t->windows[i].per_10s,
+        fprintf(f, "| `%s` | %llu | %llu | %d | %s | %s |\n", gt_window_name(t->windows[i].window),
+                (unsigned long long)t->windows[i].least, (unsigned long long)t->windows[i].per_min,
+                t->windows[i].procs ? t->windows[i].procs : 1,
                 models_of(&t->windows[i]),
                 gt_window_text(t->windows[i].window));
 }

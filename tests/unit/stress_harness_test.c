@@ -229,9 +229,11 @@ static void test_windows(void)
     struct gt_stress_cell c = cell_of(&t);
     ok(drive(&c) == GT_STRESS_INCONCLUSIVE && strstr(r.why, "foreign-born"),
        "a window that was not entered is named");
-    t.windows[0] = (struct gt_stress_need){.window = GT_WINDOW_foreign_born, .per_10s = 1};
+    t.windows[0].procs = 3;
+    ok(drive(&c) == GT_STRESS_OK, "nor is one that takes more Ps");
+    t.windows[0] = (struct gt_stress_need){.window = GT_WINDOW_foreign_born, .per_min = 1};
     ok(drive(&c) == GT_STRESS_OK, "one that is entered at times only is not missed in a short run");
-    t.windows[0].per_10s = 10000;
+    t.windows[0].per_min = 60000;
     ok(drive(&c) == GT_STRESS_INCONCLUSIVE && strstr(r.why, "0 times, "), "its share of a short run is: %s", r.why);
     t.windows[0] = (struct gt_stress_need){.window = GT_WINDOW_foreign_born, .least = 1};
     t.windows[0].models = 1u << GT_SYSCALLS_STATUS;
