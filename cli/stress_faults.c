@@ -130,11 +130,11 @@ static const char *seer(const struct gt_stress_point *p)
     return sight(p)->name;
 }
 
-/* "": whoever found it was the first. */
+/* Who saw something in a round before; "": nobody. */
 static const char *other(const struct gt_stress_point *p)
 {
-    const char *first = p->result.first.name;
-    return is_found(p) && strcmp(first, sight(p)->name) == 0 ? "" : first;
+    bool at_once = is_found(p) && p->result.first.ns == sight(p)->ns;
+    return at_once ? "" : p->result.first.name;
 }
 
 static void sum_up(struct row *row)

@@ -154,6 +154,17 @@ static void note_fault(struct gt_cell_life *l, int64_t ns, const uint64_t before
         gt_cell_forget_files(l); /* of a round that only others saw */
 }
 
+/* Once others have seen something of a fault, order and truth, which take time, are left to the one
+ * that must. */
+static uint32_t muted(const struct gt_cell_life *l)
+{
+    uint32_t mute = 0;
+    for (uint32_t o = GT_ORACLE_ORDER; o <= GT_ORACLE_TRUTH && l->r->inconsistencies > 0; o++)
+        if (strcmp(l->hunted->oracle, gt_oracle_name((enum gt_oracle)o)) != 0)
+            mute |= 1u << o;
+    return mute;
+}
+
 /* After each round. */
 static void judge_round(struct gt_cell_life *l)
 {
@@ -161,8 +172,10 @@ static void judge_round(struct gt_cell_life *l)
     int64_t begin = gt_child_clock();
     uint64_t inconsistencies = r->inconsistencies, windows[GT_WINDOWS];
     memcpy(windows, r->windows, sizeof windows);
-    if (l->hunted)
+    if (l->hunted) {
         r->n_findings = 0; /* of a round that only others saw */
+        l->mute = muted(l);
+    }
     add_up(l);
     gt_cell_compare(l);
     if (inconsistencies == 0 && r->inconsistencies > 0) {

@@ -41,6 +41,8 @@ struct gt_cell_life {
     struct gt_windows_space windows; /* and the counters' */
     bool saved;      /* its files */
     const struct gt_fault_info *hunted; /* gt_fault_hunted */
+    uint32_t mute; /* bits of the oracles that have seen it, or another has: of traces and journal, only
+                      that which must see it still looks */
 };
 
 /* Can it run at all? NULL, or why not. */

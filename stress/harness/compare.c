@@ -19,7 +19,7 @@ struct comparing {
 
 static bool wanted(const struct comparing *c, enum gt_oracle o)
 {
-    return (c->l->cell->oracles >> o & 1u) != 0;
+    return (c->l->cell->oracles & ~c->l->mute) >> o & 1u;
 }
 
 /* It had something to look at. */

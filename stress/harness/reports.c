@@ -209,7 +209,7 @@ static void json_found(struct gt_json *j, const struct gt_stress_point *p)
         else
             gt_json_uint(j, s->window);
     }
-    if (s != &r->first && strcmp(s->name, r->first.name) != 0) {
+    if (s != &r->first && r->first.ns < s->ns) { /* in an earlier round */
         gt_json_key(j, "first");
         gt_json_open_line(j, '{');
         json_sight(j, &r->first);
