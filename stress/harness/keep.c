@@ -17,12 +17,13 @@
 
 void gt_cell_stem(const struct gt_stress_cell *c, char *buf, size_t size)
 {
-    const char *temp = getenv("TMPDIR");
+    const char *temp = getenv("TMPDIR"), *fault = c->config.fault ? c->config.fault : "";
+    const char *dash = *fault ? "-" : "";
     if (c->out)
-        snprintf(buf, size, "%.160s/%.40s-%u", c->out, c->test->head.name, c->number);
+        snprintf(buf, size, "%.160s/%.40s%s%.30s-%u", c->out, c->test->head.name, dash, fault, c->number);
     else
-        snprintf(buf, size, "%.160s/gauntlet-%d-%.40s-%u", temp && *temp ? temp : "/tmp",
-                 c->owner, c->test->head.name, c->number);
+        snprintf(buf, size, "%.150s/gauntlet-%d-%.40s%s%.30s-%u", temp && *temp ? temp : "/tmp",
+                 c->owner, c->test->head.name, dash, fault, c->number);
 }
 
 static int copy(int from, struct gt_outfile *to)

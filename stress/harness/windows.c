@@ -356,9 +356,22 @@ static void out_of_syscall(struct count *c, const struct gt_jentry *e)
     }
 }
 
-static bool is_rebirth_start(const struct count *c, long i)
+static bool is_stop(const struct count *c, long i)
 {
-    return is_start(c, i) && i > 0; /* a stop came before it */
+    return !on(c->mark[i].tok) && (i == 0 || on(c->mark[i - 1].tok));
+}
+
+/* A trace ended while the P was dead, from b to e, and another began: before it came back, or when it
+ * was there already, with what a tracer knew of it from then, or from a trace before. */
+static bool reborn_in_another(const struct count *c, const struct gt_jentry *b, const struct gt_jentry *e)
+{
+    bool stopped = false;
+    for (long i = last_mark(c, b->marks) + 1; i < (long)c->n_marks; i++) {
+        if (stopped && is_start(c, i))
+            return true;
+        stopped |= is_stop(c, i) && i <= last_mark(c, e->marks);
+    }
+    return false;
 }
 
 static void look_at_p(struct count *c, const struct gt_jentry *e)
@@ -372,8 +385,7 @@ static void look_at_p(struct count *c, const struct gt_jentry *e)
         return;
     if (between(c, b->marks, e->marks, is_advance))
         HIT(c, proc_reborn);
-    long died = generation_of(c, b);
-    if (died != NO_TRACE && between(c, b->marks, e->marks, is_rebirth_start))
+    if (reborn_in_another(c, b, e))
         HIT(c, proc_reborn_trace);
 }
 
