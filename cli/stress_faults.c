@@ -55,6 +55,8 @@ static bool place_row(struct row *row, const struct gt_stress_plan *asked)
     gt_stress_fill_in(&row->plan);
     row->plan.n_cells = 1; /* of lists the first */
     row->points = calloc(row->runs, sizeof *row->points);
+    for (uint32_t i = 0; row->points && i < row->runs; i++)
+        gt_stress_place(&row->plan, i, &row->points[i]); /* also those that an interrupted table never runs */
     return row->points != NULL;
 }
 
@@ -82,7 +84,6 @@ static bool run_once(struct table *t, struct row *row, uint32_t i)
     const struct gt_drive drive = {.stop = &gt_stop_asked, .beat = beat, .arg = t};
     struct gt_stress_point *point = &row->points[i];
     bool bailed;
-    gt_stress_place(&row->plan, i, point);
     point->cell.trace = row->plan.o.trace;
     gt_progress_step(&t->progress, row->fault->name);
     if (gt_stress_drive(&point->cell, &drive, &point->result, &bailed) == -EINTR)

@@ -561,7 +561,7 @@ static void sees(const char *oracle_class, const struct gt_fault_info *f, uint64
     for (int i = 0; i < GT_ORACLES; i++)
         if (strcmp(gt_oracle_name((enum gt_oracle)i), oracle) == 0)
             gt_result_count(&r, (enum gt_oracle)i, slash + 1, 1);
-    windows[GT_WINDOW_inject_advance] = window;
+    windows[GT_WINDOW_proc_reborn_trace] = window;
     gt_fault_note(f, &r, 5, windows);
     gt_result_say(&r, GT_STRESS_INCONSISTENT, "seen");
 }
@@ -570,9 +570,9 @@ static void test_seers(void)
 {
     struct gt_stress_ops t = test_of("seers", run_yields);
     struct gt_stress_cell c = cell_of(&t);
-    const struct gt_fault_info *f = gt_fault_named("inject_event_first");
+    const struct gt_fault_info *f = gt_fault_named("dead_ps_kept_on_stop");
     uint64_t n;
-    c.config.fault = "inject_event_first";
+    c.config.fault = "dead_ps_kept_on_stop";
     ok(f && gt_fault_hunted(&c) == f && strcmp(f->oracle, "order") == 0, "order must see it");
     memset(&r, 0, sizeof r);
     sees("truth/outside-section", f, 3);
@@ -582,14 +582,14 @@ static void test_seers(void)
        "what truth alone saw is not found: %s", r.why);
     memset(&r, 0, sizeof r);
     sees("truth/outside-section", f, 3);
-    sees("order/inconsistent-goroutine-status", f, 2);
+    sees("order/failed-to-advance", f, 2);
     gt_fault_judge(&c, &r);
     ok(gt_fault_found(&c, &r) && r.verdict == GT_STRESS_INCONSISTENT && gt_fault_sight(&c, &r)->window == 2 &&
-           strcmp(gt_fault_sight(&c, &r)->name, "order/inconsistent-goroutine-status") == 0 &&
+           strcmp(gt_fault_sight(&c, &r)->name, "order/failed-to-advance") == 0 &&
            strcmp(r.first.name, "truth/outside-section") == 0,
        "when order has too it is, with its window, and truth was the first");
     memset(&r, 0, sizeof r);
-    sees("order/failed-to-advance", f, 2);
+    sees("order/inconsistent-goroutine-status", f, 2);
     ok(!gt_fault_found(&c, &r), "under another class it is not");
     c.oracles = 1u << GT_ORACLE_TRUTH;
     ok(!gt_fault_hunted(&c) && gt_fault_found(&c, &r), "where order was not asked for, any will do");
