@@ -233,6 +233,8 @@ static void json_fault(struct gt_json *j, const struct gt_fault_info *f)
     gt_json_str(j, f->oracle);
     gt_json_key(j, "class");
     gt_json_str(j, f->cls);
+    gt_json_key(j, "windows");
+    gt_json_str(j, f->windows);
     gt_json_key(j, "test");
     gt_json_str(j, f->test);
     gt_json_key(j, "syscalls");
@@ -246,9 +248,16 @@ static void json_stress(struct gt_json *j, const struct gt_stress_ops *t)
 {
     gt_json_key(j, "windows");
     gt_json_open(j, '{');
-    for (int i = 0; i < GT_STRESS_NEEDS_MAX && t->windows[i].least > 0; i++) {
+    for (int i = 0; i < GT_STRESS_NEEDS_MAX && gt_stress_needs(&t->windows[i]); i++) {
         gt_json_key(j, gt_window_name(t->windows[i].window));
+        gt_json_open_line(j, '{');
+        gt_json_key(j, "least");
         gt_json_uint(j, t->windows[i].least);
+        gt_json_key(j, "per_min");
+        gt_json_uint(j, t->windows[i].per_min);
+        gt_json_key(j, "procs");
+        gt_json_int(j, t->windows[i].procs);
+        gt_json_close(j, '}');
     }
     gt_json_close(j, '}');
     gt_json_key(j, "text");

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The kill table: each planted fault on the stress test that is for it, N runs with seeds of
- * their own, and what saw it. A run ends at its first inconsistency, whatever oracle counts
- * it; a fault is found when one of its runs found it.
+ * their own, and what saw it. A run ends when the oracle of faults.def has seen it under one of
+ * its classes, and only that is found; who saw something before is named beside. A fault is found
+ * when one of its runs found it. A find in a round that never entered the window which the fault
+ * needs is a failure of the windows, and of the table.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,8 +23,10 @@ struct row {
     struct gt_stress_point *points;
     uint32_t runs, found;
     char by[56];           /* oracle/class, of most of them that found it */
-    double seconds;        /* median of those */
-    uint64_t events;
+    char first[56];        /* of most of them that another saw first; "" none */
+    uint32_t others;       /* those, and those that only others saw */
+    double seconds;        /* median of those that found it */
+    uint64_t events, window; /* median; least (UINT64_MAX: none is needed) */
     enum gt_exit status;   /* worst of its runs, what was found apart */
 };
 
@@ -51,6 +55,8 @@ static bool place_row(struct row *row, const struct gt_stress_plan *asked)
     gt_stress_fill_in(&row->plan);
     row->plan.n_cells = 1; /* of lists the first */
     row->points = calloc(row->runs, sizeof *row->points);
+    for (uint32_t i = 0; row->points && i < row->runs; i++)
+        gt_stress_place(&row->plan, i, &row->points[i]); /* also those that an interrupted table never runs */
     return row->points != NULL;
 }
 
@@ -62,20 +68,29 @@ static void beat(void *arg, const struct gt_stress_cell *c, const struct gt_stre
     gt_progress_beat(&t->progress, text);
 }
 
+static bool is_found(const struct gt_stress_point *p)
+{
+    return p->done && gt_fault_found(&p->cell, &p->result);
+}
+
+static const struct gt_stress_sight *sight(const struct gt_stress_point *p)
+{
+    return gt_fault_sight(&p->cell, &p->result);
+}
+
 /* false: interrupted. */
 static bool run_once(struct table *t, struct row *row, uint32_t i)
 {
     const struct gt_drive drive = {.stop = &gt_stop_asked, .beat = beat, .arg = t};
     struct gt_stress_point *point = &row->points[i];
     bool bailed;
-    gt_stress_place(&row->plan, i, point);
     point->cell.trace = row->plan.o.trace;
     gt_progress_step(&t->progress, row->fault->name);
     if (gt_stress_drive(&point->cell, &drive, &point->result, &bailed) == -EINTR)
         return false;
     point->done = true;
     gt_stress_replay(&row->plan, point, point->result.seed);
-    if (point->result.inconsistencies > 0)
+    if (is_found(point))
         row->found++;
     else if (point->result.verdict != GT_STRESS_INCONCLUSIVE)
         row->status = gt_exit_worse(row->status, gt_stress_exit(&point->result));
@@ -86,68 +101,92 @@ static bool run_once(struct table *t, struct row *row, uint32_t i)
 static int by_time(const void *a, const void *b)
 {
     const struct gt_stress_point *x = a, *y = b;
-    bool found_x = x->result.inconsistencies > 0, found_y = y->result.inconsistencies > 0;
-    if (found_x != found_y)
-        return found_x ? -1 : 1;
-    return (x->result.first.ns > y->result.first.ns) - (x->result.first.ns < y->result.first.ns);
+    if (is_found(x) != is_found(y))
+        return is_found(x) ? -1 : 1;
+    return (sight(x)->ns > sight(y)->ns) - (sight(x)->ns < sight(y)->ns);
 }
 
-static const char *seer(const struct row *row, uint32_t i)
+/* Of most of the first n points, into name. "" does not count. How many have any. */
+static uint32_t most_of(const struct row *row, uint32_t n,
+                        const char *(*name_of)(const struct gt_stress_point *), char name[56])
 {
-    return gt_fault_seer(row->fault, &row->points[i].result);
+    uint32_t any = 0, most = 0;
+    name[0] = '\0';
+    for (uint32_t i = 0; i < n; i++) {
+        const char *own = name_of(&row->points[i]);
+        uint32_t same = 0;
+        for (uint32_t k = 0; k < n; k++)
+            same += strcmp(name_of(&row->points[k]), own) == 0;
+        any += *own != '\0';
+        if (*own && same > most) {
+            most = same;
+            snprintf(name, sizeof row->by, "%s", own);
+        }
+    }
+    return any;
 }
 
-static uint32_t seen_by(const struct row *row, const char *name)
+static const char *seer(const struct gt_stress_point *p)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < row->found; i++)
-        n += strcmp(seer(row, i), name) == 0;
-    return n;
+    return sight(p)->name;
+}
+
+/* Who saw something in a round before; "": nobody. */
+static const char *other(const struct gt_stress_point *p)
+{
+    bool at_once = is_found(p) && p->result.first.ns == sight(p)->ns;
+    return at_once ? "" : p->result.first.name;
 }
 
 static void sum_up(struct row *row)
 {
-    uint32_t most = 0;
+    qsort(row->points, row->runs, sizeof *row->points, by_time);
+    row->others = most_of(row, row->runs, other, row->first);
+    (void)most_of(row, row->found, seer, row->by);
+    row->window = UINT64_MAX;
     if (row->found == 0)
         return;
-    qsort(row->points, row->runs, sizeof *row->points, by_time);
-    const struct gt_stress_result *mid = &row->points[(row->found - 1) / 2].result;
-    row->seconds = (double)mid->first.ns / 1e9;
-    row->events = mid->first.events;
-    for (uint32_t i = 0; i < row->found; i++) {
-        const char *name = seer(row, i);
-        uint32_t n = seen_by(row, name);
-        if (n > most)
-            snprintf(row->by, sizeof row->by, "%s", name);
-        most = n > most ? n : most;
-    }
+    const struct gt_stress_sight *mid = sight(&row->points[(row->found - 1) / 2]);
+    row->seconds = (double)mid->ns / 1e9;
+    row->events = mid->events;
+    for (uint32_t i = 0; i < row->found && gt_fault_hunted(&row->points[i].cell); i++)
+        if (sight(&row->points[i])->window < row->window)
+            row->window = sight(&row->points[i])->window;
 }
 
 /* ---- the report ------------------------------------------------------------ */
 static void print_row(FILE *f, const struct row *r)
 {
-    fprintf(f, "%-26s %-4s %-15s %-7s %3u/%-3u ", r->fault->name,
+    char window[24] = "-";
+    if (r->window != UINT64_MAX)
+        snprintf(window, sizeof window, "%" PRIu64, r->window);
+    fprintf(f, "%-24s %-4s %-13s %-7s %3u/%-3u ", r->fault->name,
             r->fault->seed ? r->fault->seed : "-", r->plan.tests[0]->head.name,
             gt_syscalls_name(r->plan.o.syscalls[0]), r->found, r->runs);
     if (r->found)
-        fprintf(f, "%8.2f %10" PRIu64 "  %s%s\n", r->seconds, r->events, r->by,
-                gt_fault_expects(r->fault, r->by) ? "" : " (!)");
+        fprintf(f, "%7.2f %9" PRIu64 " %7s  %s", r->seconds, r->events, window, r->by);
     else
-        fprintf(f, "%8s %10s  not found\n", "-", "-");
+        fprintf(f, "%7s %9s %7s  not found", "-", "-", "-");
+    if (r->others)
+        fprintf(f, "%s %s", r->found ? "; first" : ", but seen by", r->first);
+    if (r->others && r->found)
+        fprintf(f, " (%u of %u)", r->others, r->runs);
+    fputc('\n', f);
 }
 
 static void print_table(FILE *f, const struct table *t)
 {
     uint32_t found = 0;
-    fprintf(f, "%-26s %-4s %-15s %-7s %7s %8s %10s  %s\n", "fault", "seed", "test", "model", "found",
-            "seconds", "events", "by");
+    fprintf(f, "%-24s %-4s %-13s %-7s %7s %7s %9s %7s  %s\n", "fault", "seed", "test", "model", "found",
+            "seconds", "events", "window", "by");
     for (uint32_t i = 0; i < t->n; i++) {
         print_row(f, &t->rows[i]);
         found += t->rows[i].found > 0;
     }
-    fprintf(f, "%u of %u faults found; seconds and events: to the end of the first round that is "
-               "not consistent,\nmedians of the runs that found it; (!): not by the oracle and class "
-               "of faults.def; seed %" PRIu64 "\n", found, t->n, t->asked->o.seed);
+    fprintf(f, "%u of %u faults found, each by the oracle and under a class of faults.def; seconds and "
+               "events: to the end\nof the first round in which it was, medians of the runs that found "
+               "it; window: how often that round\nhad entered what the fault needs, the least; first: "
+               "who saw something before; seed %" PRIu64 "\n", found, t->n, t->asked->o.seed);
 }
 
 static void json_row(struct gt_json *j, const struct row *r)
@@ -174,6 +213,15 @@ static void json_row(struct gt_json *j, const struct row *r)
     gt_json_str(j, r->found ? r->by : NULL);
     gt_json_key(j, "as_expected");
     gt_json_bool(j, r->found && gt_fault_expects(r->fault, r->by));
+    gt_json_key(j, "window");
+    if (r->window != UINT64_MAX)
+        gt_json_uint(j, r->window);
+    else
+        gt_json_str(j, NULL);
+    gt_json_key(j, "first_by_others");
+    gt_json_uint(j, r->others);
+    gt_json_key(j, "first");
+    gt_json_str(j, r->others ? r->first : NULL);
     gt_json_key(j, "median_s");
     gt_json_num(j, r->seconds);
     gt_json_key(j, "median_events");
@@ -224,7 +272,7 @@ static void run_rows(struct table *t)
         for (uint32_t k = 0; k < row->runs && go_on; k++)
             go_on = run_once(t, row, k);
         sum_up(row);
-        enum gt_exit missed = row->found == 0 ? GT_EXIT_BAD : GT_EXIT_OK;
+        enum gt_exit missed = row->found == 0 || row->window == 0 ? GT_EXIT_BAD : GT_EXIT_OK;
         t->status = gt_exit_worse(t->status, gt_exit_worse(missed, row->status));
     }
     if (!go_on)

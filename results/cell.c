@@ -150,21 +150,49 @@ static void judge_stress(struct judged *j, const json_t *entries)
     }
 }
 
+/* Found in a round that never entered the window which the fault needs: then that is not what
+ * was found. */
+static void judge_window(struct judged *j, const json_t *found)
+{
+    const json_t *window = json_object_get(found, "window");
+    if (json_is_integer(window) && json_integer_value(window) == 0)
+        judge(j, GT_VERDICT_FAILED, "found in a round that did not enter the window it needs");
+    else
+        judge(j, GT_VERDICT_FOUND, "%s", "");
+}
+
+static void judge_missed(struct judged *j, const json_t *others)
+{
+    const char *oracle = json_string_value(json_object_get(others, "oracle"));
+    const char *cls = json_string_value(json_object_get(others, "class"));
+    if (others)
+        judge(j, GT_VERDICT_MISSED, "seen by %s/%s, not by who must (list faults)",
+              oracle ? oracle : "?", cls ? cls : "?");
+    else
+        judge(j, GT_VERDICT_MISSED, "no oracle saw it");
+}
+
 static void judge_fault(struct judged *j, const json_t *entries)
 {
     size_t i;
     json_t *e;
     judge_stress(j, entries);
     bool broken = gt_verdict_is_open(j->verdict) || j->verdict == GT_VERDICT_SKIPPED;
+    const json_t *others = NULL;
     json_array_foreach(entries, i, e)
     {
-        if (!json_is_object(json_object_get(e, "found")))
+        const json_t *found = json_object_get(e, "found");
+        if (!json_is_object(found))
             continue;
-        judge(j, GT_VERDICT_FOUND, "%s", "");
+        if (json_is_false(json_object_get(found, "as_expected"))) {
+            others = found;
+            continue;
+        }
+        judge_window(j, found);
         return;
     }
     if (!broken)
-        judge(j, GT_VERDICT_MISSED, "no oracle saw it");
+        judge_missed(j, others);
     else if (j->verdict == GT_VERDICT_SKIPPED)
         j->verdict = GT_VERDICT_VOID;
 }

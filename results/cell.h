@@ -54,5 +54,7 @@ struct gt_cell_job {
 /* Runs it. A new record, or NULL: no memory. */
 json_t *gt_cell_record(const struct gt_cell_job *job);
 enum gt_verdict gt_record_verdict(const json_t *record);
+/* What its entries count, together. */
+json_int_t gt_record_inconsistencies(const json_t *record);
 /* Makes it incomplete, for that reason. */
 void gt_record_spoil(json_t *record, const char *why);

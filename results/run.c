@@ -2,6 +2,7 @@
 #include "results/run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,16 +20,41 @@ static json_t *cell_names(const struct gt_plan *p)
     return names;
 }
 
+/* What a program is, whatever it says of itself: a sum of its bytes; null: it cannot be read. */
+static json_t *sum_of(const char *path)
+{
+    unsigned char buf[65536];
+    uint64_t h = 0xcbf29ce484222325ull;
+    FILE *f = path ? fopen(path, "rb") : NULL;
+    size_t n;
+    if (!f)
+        return json_null();
+    while ((n = fread(buf, 1, sizeof buf, f)) > 0)
+        for (size_t i = 0; i < n; i++)
+            h = (h ^ buf[i]) * 0x100000001b3ull;
+    bool whole = !ferror(f);
+    fclose(f);
+    char text[20];
+    snprintf(text, sizeof text, "%016" PRIx64, h);
+    return whole ? json_string(text) : json_null();
+}
+
+static json_t *program_sums(const struct gt_programs *p)
+{
+    return json_pack("{s:o, s:o, s:o}", "lean", sum_of(p->lean), "oracle", sum_of(p->oracle), "faults",
+                     sum_of(p->faults));
+}
+
 static json_t *make_head(const struct gt_run *r)
 {
     char date[32];
     const struct gt_programs *p = &r->programs;
-    return json_pack("{s:i, s:s, s:I, s:{s:s, s:s, s:f, s:o}, s:{s:s, s:s, s:s?}, s:o, s:[]}",
+    return json_pack("{s:i, s:s, s:I, s:{s:s, s:s, s:f, s:o}, s:{s:s, s:s, s:s?}, s:o, s:o, s:[]}",
                      "schema", 1, "date", gt_environment_date(date), "seed", (json_int_t)r->seed,
                      "plan", "path", r->plan->path, "text", r->plan->text, "estimate_s",
                      (double)gt_plan_estimate(r->plan) / 1e9, "cells", cell_names(r->plan),
                      "programs", "lean", p->lean, "oracle", p->oracle, "faults", p->faults,
-                     "environment", gt_environment(), "resumed");
+                     "program_sums", program_sums(p), "environment", gt_environment(), "resumed");
 }
 
 static int make_cells(struct gt_run *r)
@@ -84,6 +110,25 @@ static int same_plan(const struct gt_run *r, char *err, size_t size)
     return same ? 0 : -EINVAL;
 }
 
+/* A program that was not there made its cells void: they run now. */
+static int same_programs(const struct gt_run *r, char *err, size_t size)
+{
+    json_t *now = program_sums(&r->programs), *was = json_object_get(r->head, "program_sums"), *sum;
+    const char *name;
+    int rc = 0;
+    json_object_foreach(now, name, sum)
+    {
+        char what[64];
+        snprintf(what, sizeof what, "%s program", name);
+        if (rc == 0 && json_is_string(json_object_get(was, name)))
+            rc = differs(err, size, what, json_object_get(was, name), sum);
+    }
+    if (rc == 0)
+        json_object_set(r->head, "program_sums", now);
+    json_decref(now);
+    return rc;
+}
+
 /* The results of two machines or two programs are not one. */
 static int same_place(const struct gt_run *r, char *err, size_t size)
 {
@@ -98,16 +143,37 @@ static int same_place(const struct gt_run *r, char *err, size_t size)
     return rc;
 }
 
-static void load_cells(struct gt_run *r)
+/* A contradiction is one, whatever cut its cell short: the record stays, and says so. */
+static int keep_findings(struct gt_run *r, uint32_t i, json_t *record)
+{
+    char name[GT_FOLDER_NAME], why[256];
+    const char *was = json_string_value(json_object_get(record, "why"));
+    json_int_t n = gt_record_inconsistencies(record);
+    snprintf(why, sizeof why, "%" JSON_INTEGER_FORMAT " inconsistencies, then %s: %.160s", n,
+             gt_verdict_name(gt_record_verdict(record)), was ? was : "");
+    json_object_set_new(record, "verdict", json_string(gt_verdict_name(GT_VERDICT_INCONSISTENT)));
+    json_object_set_new(record, "why", json_string(why));
+    return gt_folder_save_json(&r->folder, gt_folder_cell_name(i, name), record);
+}
+
+/* 0, or that of a record that cannot be kept. */
+static int load_cells(struct gt_run *r)
 {
     char name[GT_FOLDER_NAME], err[512];
-    for (uint32_t i = 0; i < r->plan->n_cells; i++) {
+    int rc = 0;
+    for (uint32_t i = 0; i < r->plan->n_cells && rc == 0; i++) {
         json_t *c = gt_folder_load(&r->folder, gt_folder_cell_name(i, name), err, sizeof err);
-        if (c && !gt_verdict_is_open(gt_record_verdict(c)))
+        bool open = c && gt_verdict_is_open(gt_record_verdict(c));
+        bool findings = open && r->plan->cells[i].kind == GT_PLAN_STRESS &&
+                        gt_record_inconsistencies(c) > 0;
+        if (findings)
+            rc = keep_findings(r, i, c);
+        if (c && (!open || findings))
             r->cells[i] = c;
         else
             json_decref(c);
     }
+    return rc;
 }
 
 int gt_run_resume(struct gt_run *r, char *err, size_t size)
@@ -116,12 +182,16 @@ int gt_run_resume(struct gt_run *r, char *err, size_t size)
     int rc = same_plan(r, err, size);
     if (rc == 0)
         rc = same_place(r, err, size);
+    if (rc == 0)
+        rc = same_programs(r, err, size);
     if (rc == 0 && make_cells(r) != 0)
         rc = -ENOMEM;
     if (rc != 0)
         return rc;
     r->resumed = true;
-    load_cells(r);
+    rc = load_cells(r);
+    if (rc != 0)
+        return rc;
     json_array_append_new(json_object_get(r->head, "resumed"),
                           json_string(gt_environment_date(date)));
     return gt_folder_save_json(&r->folder, "run.json", r->head);

@@ -68,6 +68,9 @@ static int add_stress_entry(struct gt_summary *s, const json_t *e, enum gt_verdi
     row->fine += v == GT_VERDICT_OK;
     row->checkable |= json_is_true(json_object_get(e, "checkable"));
     row->inconsistencies += count_of(e, "inconsistencies"); /* whatever became of the cell */
+    s->rounds += count_of(e, "rounds");
+    s->void_rounds += count_of(e, "void_rounds");
+    s->void_cells += count_of(e, "void_rounds") > 0;
     if (gt_verdict_is_open(v))
         return 0; /* kept, but not counted */
     int64_t stop = (int64_t)count_of(e, "world_stop_max_ns");
@@ -104,7 +107,7 @@ static int add_stress(struct gt_summary *s, const json_t *record)
 }
 
 /* ---- figures ---------------------------------------------------------------- */
-static void add_figure(struct gt_summary_row *row, const json_t *e)
+static void add_figure(struct gt_summary_row *row, const json_t *e, bool open)
 {
     const json_t *share = json_object_get(json_object_get(e, "pair"), "percent");
     const json_t *percent = json_object_get(share, "median"), *value = json_object_get(e, "median");
@@ -112,7 +115,7 @@ static void add_figure(struct gt_summary_row *row, const json_t *e)
     enum gt_verdict v = gt_record_verdict(e);
     if (v == GT_VERDICT_SKIPPED || !(event || share))
         return;
-    if (v != GT_VERDICT_OK) {
+    if (open || v != GT_VERDICT_OK) {
         row->n_void++;
     } else if (event && json_is_number(value)) {
         row->ns_event = json_number_value(value);
@@ -122,8 +125,10 @@ static void add_figure(struct gt_summary_row *row, const json_t *e)
     }
 }
 
+/* What a program said before it was killed is kept, but is no figure. */
 static int add_overhead(struct gt_summary *s, const json_t *record)
 {
+    bool open = gt_verdict_is_open(gt_record_verdict(record));
     size_t i;
     json_t *e;
     json_array_foreach(json_object_get(record, "benchmarks"), i, e)
@@ -133,7 +138,7 @@ static int add_overhead(struct gt_summary *s, const json_t *record)
         struct gt_summary_row *row = row_of(s, text_of(e, "scheduler"), text_of(e, "tracer"));
         if (!row)
             return -ENOMEM;
-        add_figure(row, e);
+        add_figure(row, e, open);
     }
     return 0;
 }
@@ -182,7 +187,10 @@ static int note_found(struct gt_summary_fault *f, const json_t *found)
     f->cls = strdup(text_of(found, "class"));
     f->seconds = json_number_value(json_object_get(found, "seconds"));
     f->events = json_number_value(json_object_get(found, "events"));
-    f->other = json_is_false(json_object_get(found, "as_expected"));
+    const json_t *first = json_object_get(found, "first");
+    if (json_is_object(first) &&
+        asprintf(&f->first, "%s/%s", text_of(first, "oracle"), text_of(first, "class")) < 0)
+        f->first = NULL;
     return f->oracle && f->cls ? 0 : -ENOMEM;
 }
 
@@ -246,6 +254,7 @@ void gt_summary_free(struct gt_summary *s)
         free(s->faults[i].name);
         free(s->faults[i].oracle);
         free(s->faults[i].cls);
+        free(s->faults[i].first);
         free(s->faults[i].why);
     }
     free(s->rows);

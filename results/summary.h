@@ -21,7 +21,7 @@ struct gt_summary_fault {
     char *name;
     uint32_t runs, found, missed; /* runs - found - missed: nothing was learnt */
     char *oracle, *cls;           /* of the first run that found it, NULL: none */
-    bool other;                   /* they are not those of faults.def */
+    char *first;                  /* "oracle/class" of who saw something before it, NULL: nobody */
     double seconds, events; /* until then; medians over the runs that found it are for campaigns */
     char *why;              /* of the first run that did not */
 };
@@ -34,6 +34,8 @@ struct gt_summary {
     uint32_t n_faults;
     uint32_t done, missing; /* cells with and without a record */
     uint32_t by_verdict[GT_VERDICTS];
+    uint64_t rounds, void_rounds; /* of stress tests; void: their journal was too small to be judged */
+    uint32_t void_cells;          /* that have such rounds */
     int status; /* exit status */
 };
 

@@ -32,12 +32,12 @@ static json_t *row_json(const struct gt_summary_row *r)
 
 static json_t *fault_json(const struct gt_summary_fault *f)
 {
-    return json_pack("{s:s, s:i, s:i, s:i, s:s?, s:s?, s:o, s:o, s:o, s:s?}", "fault", f->name, "runs",
+    return json_pack("{s:s, s:i, s:i, s:i, s:s?, s:s?, s:o, s:o, s:o, s:s?, s:s?}", "fault", f->name, "runs",
                      (int)f->runs, "found", (int)f->found, "missed", (int)f->missed, "oracle",
                      f->oracle, "class", f->cls, "as_expected",
-                     f->found ? json_boolean(!f->other) : json_null(), "seconds",
+                     f->found ? json_true() : json_null(), "seconds",
                      f->found ? json_real(f->seconds) : json_null(), "events",
-                     f->found ? json_real(f->events) : json_null(), "why", f->why);
+                     f->found ? json_real(f->events) : json_null(), "first", f->first, "why", f->why);
 }
 
 static json_t *cell_json(const struct gt_run *r, uint32_t i)
@@ -61,10 +61,11 @@ json_t *gt_summary_json(const struct gt_summary *s)
         json_array_append_new(faults, fault_json(&s->faults[i]));
     for (uint32_t i = 0; i < r->plan->n_cells; i++)
         json_array_append_new(cells, cell_json(r, i));
-    return json_pack("{s:i, s:s, s:O, s:i, s:b, s:I, s:o, s:o, s:o, s:o, s:O}", "schema", 1,
+    return json_pack("{s:i, s:s, s:O, s:i, s:b, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:O}", "schema", 1,
                      "folder", r->folder.path, "date", json_object_get(r->head, "date"), "status",
                      s->status, "complete", s->missing == 0 && r->save_rc == 0, "seed",
-                     (json_int_t)r->seed, "verdicts", verdicts(s->by_verdict), "rows", rows,
+                     (json_int_t)r->seed, "verdicts", verdicts(s->by_verdict), "rounds", (json_int_t)s->rounds,
+                     "void_rounds", (json_int_t)s->void_rounds, "rows", rows,
                      "faults", faults, "cells", cells, "environment",
                      json_object_get(r->head, "environment"));
 }

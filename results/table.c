@@ -114,7 +114,7 @@ static void print_fault(FILE *f, const struct gt_summary_fault *x)
     char by[96] = "", events[24], after[64] = "";
     const char *verdict = x->missed ? "MISSED" : x->found == x->runs ? "found" : "void";
     if (x->found) {
-        snprintf(by, sizeof by, "%s/%s%s", x->oracle, x->cls, x->other ? " (!)" : "");
+        snprintf(by, sizeof by, "%s/%s%s", x->oracle, x->cls, x->first ? " (+)" : "");
         snprintf(after, sizeof after, "%.1f s, %s events", x->seconds,
                  brief(events, sizeof events, x->events));
     }
@@ -133,13 +133,13 @@ static void print_faults(FILE *f, const struct gt_summary *s)
     if (s->n_faults == 0)
         return;
     fprintf(f, "%splanted faults: %u of %u found\n", s->n_rows ? "\n" : "", found, s->n_faults);
-    bool other = false;
+    bool first = false;
     for (uint32_t i = 0; i < s->n_faults; i++) {
         print_fault(f, &s->faults[i]);
-        other |= s->faults[i].found && s->faults[i].other;
+        first |= s->faults[i].first != NULL;
     }
-    if (other)
-        fprintf(f, "  (!) by another oracle or class than faults.def says\n");
+    if (first)
+        fprintf(f, "  (+) after another oracle had seen something: result.json says which\n");
 }
 
 /* ---- what went wrong ----------------------------------------------------------- */
@@ -188,6 +188,9 @@ static void print_counts(FILE *f, const struct gt_summary *s)
         if (s->by_verdict[v])
             fprintf(f, ", %u %s", s->by_verdict[v], gt_verdict_name((enum gt_verdict)v));
     fprintf(f, "; seed %" PRIu64 "\n", s->run->seed);
+    if (s->void_rounds)
+        fprintf(f, "%" PRIu64 " of %" PRIu64 " rounds, of %u cells, are void: the journal was too small, "
+                   "nothing is known of them\n", s->void_rounds, s->rounds, s->void_cells);
     if (has_figures(s))
         fprintf(f, "ns/event: section and event; overhead: of tracing on over off, %s\n",
                 "geometric mean of the workloads");

@@ -60,6 +60,16 @@ enum gt_verdict gt_record_verdict(const json_t *record)
     return gt_verdict_of(json_string_value(json_object_get(record, "verdict")));
 }
 
+json_int_t gt_record_inconsistencies(const json_t *record)
+{
+    size_t i;
+    json_t *e;
+    double sum = 0;
+    json_array_foreach(json_object_get(record, "benchmarks"), i, e)
+        sum += json_number_value(json_object_get(e, "inconsistencies"));
+    return (json_int_t)sum;
+}
+
 void gt_record_spoil(json_t *record, const char *why)
 {
     json_object_set_new(record, "verdict", json_string(gt_verdict_name(GT_VERDICT_INCOMPLETE)));

@@ -34,6 +34,10 @@ const struct gt_stress_ops gt_stress_callback = {
             "golang/go #54458: events of borrowed threads\n"
             "golang/go #69085: a G that had come back from a foreign call was walked by stale words",
     .needs = GT_RT_CALLBACK | GT_RT_SYSCALL | GT_RT_TIMERS,
-    .windows = {{GT_WINDOW_foreign_born, 1, 0}, {GT_WINDOW_foreign_left, 1, 0}},
+    .windows = {{.window = GT_WINDOW_foreign_born, .least = 3, .per_min = 200},
+                {.window = GT_WINDOW_foreign_left, .least = 3, .per_min = 200},
+                {.window = GT_WINDOW_thread_reused, .least = 1, .per_min = 60},
+                {.window = GT_WINDOW_foreign_advance, .per_min = 6},
+                {.window = GT_WINDOW_syscall_across, .per_min = 4}},
     .run = run,
 };

@@ -45,6 +45,9 @@ const struct gt_stress_ops gt_stress_everything = {
             "golang/go #67379: a nested event lost a buffer\n"
             "and those of all other tests",
     .flags = GT_STRESS_PROCS | GT_STRESS_TRACES,
-    .windows = {{GT_WINDOW_trace_start, 1, 0}},
+    .windows = {{.window = GT_WINDOW_trace_start, .least = 1},
+                {.window = GT_WINDOW_world_stop, .least = 2, .per_min = 20},
+                {.window = GT_WINDOW_inject, .least = 2, .per_min = 20},
+                {.window = GT_WINDOW_advance, .per_min = 6}},
     .run = run,
 };

@@ -36,6 +36,13 @@ const struct gt_stress_ops gt_stress_gc_stop = {
             "golang/go ff7cf2d4: the collector and the end of a generation waited for each other\n"
             "golang/go b6b72c77: a call that met a stop reported the wrong end of its P",
     .needs = GT_RT_GC | GT_RT_WORLD | GT_RT_PROCS | GT_RT_TIMERS,
-    .windows = {{GT_WINDOW_world_stop, 1, 0}, {GT_WINDOW_pretend_wait, 1, 0}},
+    .windows = {{.window = GT_WINDOW_world_stop, .least = 1, .per_min = 100},
+                {.window = GT_WINDOW_pretend_wait, .least = 5, .per_min = 500},
+                {.window = GT_WINDOW_gc_cycle, .per_min = 20},
+                {.window = GT_WINDOW_syscall_steal_stop, .per_min = 12, .procs = 2},
+                {.window = GT_WINDOW_preempted, .per_min = 100},
+                {.window = GT_WINDOW_scan_other, .least = 3, .per_min = 200},
+                {.window = GT_WINDOW_stack_scan, .least = 2, .per_min = 200},
+                {.window = GT_WINDOW_suspended, .per_min = 2, .procs = 2}},
     .run = run,
 };

@@ -29,6 +29,8 @@ const struct gt_stress_ops gt_stress_inject = {
         "threads on both sides. Each byte and the time of each sleep is checked.",
     .bugs = "golang/go #70883: injected Gs had all their events before any had its status",
     .needs = GT_RT_NETPOLL | GT_RT_TIMERS | GT_RT_SYSCALL | GT_RT_PARK,
-    .windows = {{GT_WINDOW_inject, 1, 0}},
+    .windows = {{.window = GT_WINDOW_inject, .least = 10, .per_min = 200, .procs = 2},
+                {.window = GT_WINDOW_inject_advance, .per_min = 1, .procs = 2},
+                {.window = GT_WINDOW_advance, .per_min = 12}},
     .run = run,
 };

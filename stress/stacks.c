@@ -39,6 +39,11 @@ const struct gt_stress_ops gt_stress_stacks = {
             "another's; that of a G made ready; that of a G that waited for form's sake\n"
             "golang/go #66889: the stack of a G in a system call was walked from the wrong frame",
     .needs = GT_RT_GC | GT_RT_CORO | GT_RT_SYSCALL | GT_RT_TIMERS | GT_RT_PARK | GT_RT_CHAN,
-    .windows = {{GT_WINDOW_switch_direct, 1, 0}, {GT_WINDOW_pretend_wait, 1, 0}},
+    .windows = {{.window = GT_WINDOW_switch_direct, .least = 20, .per_min = 600},
+                {.window = GT_WINDOW_pretend_wait, .least = 10, .per_min = 300},
+                {.window = GT_WINDOW_stack_scan, .least = 5, .per_min = 300},
+                {.window = GT_WINDOW_scan_other, .least = 10, .per_min = 300},
+                {.window = GT_WINDOW_ready_across, .per_min = 12},
+                {.window = GT_WINDOW_advance, .per_min = 12}},
     .run = run,
 };

@@ -41,6 +41,10 @@ const struct gt_stress_ops gt_stress_start_stop = {
             "golang/go 3073f3f9: a timer of the last trace rang in the next",
     .needs = GT_RT_TRACE | GT_RT_TIMERS | GT_RT_SYSCALL,
     .flags = GT_STRESS_TRACES,
-    .windows = {{GT_WINDOW_trace_start, 1, 0}},
+    .windows = {{.window = GT_WINDOW_trace_start, .least = 1, .per_min = 60},
+                {.window = GT_WINDOW_trace_stop, .least = 1, .per_min = 60},
+                {.window = GT_WINDOW_syscall_trace_start, .per_min = 30},
+                {.window = GT_WINDOW_syscall_trace_stop, .per_min = 30},
+                {.window = GT_WINDOW_advance, .per_min = 6}},
     .run = run,
 };

@@ -17,15 +17,22 @@
 
 struct gt_stress; /* one round of one test */
 
-/* A window that the test is there to enter, and how often at least in a whole run of the
- * test, however short (1 s): below it the verdict is inconclusive. */
+/* A window that the test is there to enter, and how often at least: below it the verdict is
+ * inconclusive. Measured, on two loaded CPUs, and a good deal below what was seen there
+ * (docs/stress-windows.md); so a window that short runs do not always enter has no `least`. */
 struct gt_stress_need {
     enum gt_window window;
-    uint64_t least;
+    uint64_t least; /* in a whole run, however short */
     /* Where the window exists: bit i is enum gt_syscall_model i. 0: in both. */
     uint32_t models;
+    uint64_t per_min; /* and in each minute: of its share, rounded down */
+    int32_t procs;    /* with fewer Ps it is not entered, or hardly */
 };
 #define GT_STRESS_NEEDS_MAX 16
+static inline bool gt_stress_needs(const struct gt_stress_need *n)
+{
+    return n->least > 0 || n->per_min > 0; /* else it is past the end */
+}
 
 enum { /* flags */
     /* run() starts and stops its traces itself, by gt_stress_trace_start and _stop. */
@@ -53,7 +60,7 @@ struct gt_stress_ops {
     uint64_t needs;             /* GT_RT_* */
     int32_t min_procs;
     uint32_t flags;
-    struct gt_stress_need windows[GT_STRESS_NEEDS_MAX]; /* least == 0: past the end */
+    struct gt_stress_need windows[GT_STRESS_NEEDS_MAX]; /* gt_stress_needs */
     /* On the first G. Comes back soon after gt_stress_over() became true, having waited for
      * every G, thread and trace of its own. 0, or negative errno. */
     int (*run)(struct gt_stress *s, const struct gt_stress_params *p);

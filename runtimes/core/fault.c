@@ -3,9 +3,9 @@
 #include "core/core.h"
 
 static const struct gt_fault_info faults[] = {
-#define GT_FAULT_DEF(sym, seed_, ref, oracle_, class_, test_, syscalls_, options_, text)           \
+#define GT_FAULT_DEF(sym, seed_, ref, oracle_, class_, windows_, test_, syscalls_, options_, text) \
     {.name = #sym, .seed = seed_, .reference = ref, .oracle = oracle_, .cls = class_,               \
-     .test = test_, .syscalls = syscalls_, .options = options_, .summary = text},
+     .windows = windows_, .test = test_, .syscalls = syscalls_, .options = options_, .summary = text},
 #include "core/faults.def"
 #undef GT_FAULT_DEF
 };

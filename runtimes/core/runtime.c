@@ -307,12 +307,21 @@ static void destroy_ps(struct gt_runtime *rt)
     }
 }
 
+/* rt's memory goes next. */
+static void tell_violations(const struct gt_runtime *rt)
+{
+    for (int i = 0; rt->config.broken && i < GT_VIOLATIONS; i++)
+        rt->config.broken[i] += gt_load_relaxed(&rt->violations_by[i]);
+}
+
 void gt_runtime_destroy(struct gt_runtime *rt)
 {
     struct gt_arena *arena = rt->arena;
     struct gt_topo *topo = rt->topo;
-    if (rt->unusable)
+    if (rt->unusable) {
+        tell_violations(rt);
         return; /* threads are still inside: leaked, and said so */
+    }
     gt_netpoll_fini(rt);
     gt_gc_destroy(rt);
     if (rt->sched_ready) {
@@ -329,6 +338,7 @@ void gt_runtime_destroy(struct gt_runtime *rt)
     destroy_gs(rt);
     gt_profile_fini(rt);
     gt_symbols_fini(rt);
+    tell_violations(rt);
     gt_stacks_destroy(rt->stacks);
     gt_arena_destroy(arena);
     gt_topo_destroy(topo);

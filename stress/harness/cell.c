@@ -11,6 +11,7 @@
 #include "common/cell.h"
 #include "common/child.h"
 #include "common/rng.h"
+#include "harness/seer.h"
 #include "harness/watch.h"
 
 #define MS 1000000ll
@@ -79,7 +80,7 @@ static void first_g(void *arg)
     if (traced(c))
         l->trace_rc = gt_stress_trace_stop(l->round); /* also one that the test forgot */
     if (c->test->flags & GT_STRESS_PROCS)
-        (void)c->ops->set_procs(c->config.procs);
+        l->procs_rc = c->ops->set_procs(c->config.procs);
     l->settled = settle(l, before);
 }
 
@@ -112,7 +113,7 @@ static void run_round(struct gt_cell_life *l, struct gt_watch *w, int64_t left)
     s->params.round_ns = round_length(c, left);
     s->generation_ns = generation_of(c, l->r->seed);
     gt_round_begin(s);
-    l->rc = l->trace_rc = 0;
+    l->rc = l->trace_rc = l->procs_rc = 0;
     l->settled = l->no_trace = false;
     c->ops->stats(l->rt, &l->before);
     gt_watch_round(w, s->params.round_ns, TRANSITIONS_MOST);
@@ -141,21 +142,72 @@ static void add_up(struct gt_cell_life *l)
     memcpy(r->says, l->round->says, sizeof r->says);
 }
 
+/* What the round that was compared has of the planted fault: with its own windows. */
+static void note_fault(struct gt_cell_life *l, int64_t ns, const uint64_t before[GT_WINDOWS])
+{
+    uint64_t own[GT_WINDOWS];
+    bool due = l->r->due.name[0] != '\0';
+    for (int i = 0; i < GT_WINDOWS; i++)
+        own[i] = l->r->windows[i] - before[i];
+    gt_fault_note(l->hunted, l->r, ns, own);
+    if (!due && l->r->due.name[0])
+        gt_cell_forget_files(l); /* of a round that only others saw */
+}
+
+/* Once others have seen something of a fault, order and truth, which take time, are left to the one
+ * that must. */
+static uint32_t muted(const struct gt_cell_life *l)
+{
+    uint32_t mute = 0;
+    for (uint32_t o = GT_ORACLE_ORDER; o <= GT_ORACLE_TRUTH && l->r->inconsistencies > 0; o++)
+        if (strcmp(l->hunted->oracle, gt_oracle_name((enum gt_oracle)o)) != 0)
+            mute |= 1u << o;
+    return mute;
+}
+
 /* After each round. */
 static void judge_round(struct gt_cell_life *l)
 {
     struct gt_stress_result *r = l->r;
     int64_t begin = gt_child_clock();
-    uint64_t inconsistencies = r->inconsistencies;
+    uint64_t inconsistencies = r->inconsistencies, windows[GT_WINDOWS];
+    memcpy(windows, r->windows, sizeof windows);
+    if (l->hunted) {
+        r->n_findings = 0; /* of a round that only others saw */
+        l->mute = muted(l);
+    }
     add_up(l);
     gt_cell_compare(l);
     if (inconsistencies == 0 && r->inconsistencies > 0) {
         r->first.ns = begin - l->start;
         r->first.events = r->events;
     }
+    note_fault(l, begin - l->start, windows);
     if (r->verdict == GT_STRESS_INCONSISTENT || r->verdict == GT_STRESS_FAILED)
         gt_cell_save_round(l); /* I3 */
     r->judging_ns += gt_child_clock() - begin;
+}
+
+/* I3: of a planted fault, that its own oracle has seen. */
+static bool goes_on(const struct gt_cell_life *l)
+{
+    bool others = l->hunted && l->r->verdict == GT_STRESS_INCONSISTENT && !l->r->due.name[0] &&
+                  l->ran == 0;
+    return l->r->verdict == GT_STRESS_OK || others;
+}
+
+/* An oracle that had nothing to look at says nothing, not "ok". */
+static void judge_looks(struct gt_cell_life *l)
+{
+    uint32_t asked = l->cell->oracles & ~(1u << GT_ORACLE_TEST);
+    l->r->blind = asked & ~l->looked;
+    if (asked != 0 && l->r->blind == asked)
+        gt_result_say(l->r, GT_STRESS_INCONCLUSIVE,
+                      "not checkable: the oracles asked for had nothing to look at (the tracer %s %s)",
+                      l->cell->config.tracer->head.name,
+                      (l->cell->config.tracer->head.flags & GT_TRACER_CHECKABLE)
+                          ? "keeps no books, or no trace was whole"
+                          : "writes no trace that can be read, and keeps no books");
 }
 
 static void judge_cell(struct gt_cell_life *l)
@@ -164,6 +216,8 @@ static void judge_cell(struct gt_cell_life *l)
     if (r->rounds > 0 && r->void_rounds == r->rounds)
         gt_result_say(r, GT_STRESS_INCONCLUSIVE, "the journal was too small in every round");
     else if (r->verdict == GT_STRESS_OK)
+        judge_looks(l);
+    if (r->verdict == GT_STRESS_OK)
         gt_cell_judge_windows(l);
     if (l->cell->config.fault && r->verdict == GT_STRESS_OK)
         gt_result_say(r, GT_STRESS_INCONCLUSIVE, "the planted fault %s was not found",
@@ -203,6 +257,7 @@ static void rounds(struct gt_cell_life *l, struct gt_watch *w,
     uint64_t seed = r->seed;
     int64_t end = l->start + l->cell->duration_ns;
     gt_cell_journal_on(l, JOURNAL_ENTRIES);
+    l->space = gt_truth_space_new();
     do {
         r->seed = seed;
         run_round(l, w, end - gt_child_clock());
@@ -212,7 +267,7 @@ static void rounds(struct gt_cell_life *l, struct gt_watch *w,
         if (tell)
             tell(arg, r);
         seed = gt_rng_mix(seed + 1) >> 16;
-    } while (r->verdict == GT_STRESS_OK && gt_child_clock() < end);
+    } while (goes_on(l) && gt_child_clock() < end);
 }
 
 static void run_on(struct gt_cell_life *l, struct gt_watch *w,
@@ -238,11 +293,30 @@ static enum gt_stress_verdict no_runtime(int rc)
     return rc == -ENOMEM || rc == -EAGAIN ? GT_STRESS_INCOMPLETE : GT_STRESS_FAILED;
 }
 
+/* Rules that are broken as it is made are of the first round; as it goes, of none. */
+static void end_runtime(struct gt_cell_life *l)
+{
+    struct gt_stress_result *r = l->r;
+    uint64_t before = r->inconsistencies;
+    l->cell->ops->destroy(l->rt);
+    if (r->rounds == 0)
+        return;
+    gt_cell_violations(l, l->broken);
+    if (r->inconsistencies == before)
+        return;
+    if (before == 0)
+        r->first.ns = gt_child_clock() - l->start;
+    gt_result_finding(r, "as the runtime was destroyed");
+    gt_result_say(r, GT_STRESS_INCONSISTENT, "%" PRIu64 " inconsistencies, the first: %s",
+                  r->inconsistencies, r->first.name);
+}
+
 void gt_stress_cell_run(const struct gt_stress_cell *c, struct gt_stress_result *r,
                         void (*tell)(void *arg, const struct gt_stress_result *r), void *arg)
 {
     char err[200];
     struct gt_cell_life l = {.cell = c, .r = r, .start = gt_child_clock()};
+    l.hunted = gt_fault_hunted(c);
     memset(r, 0, sizeof *r);
     r->seed = c->config.seed;
     if (gt_stress_lacks(c, err, sizeof err)) {
@@ -251,7 +325,9 @@ void gt_stress_cell_run(const struct gt_stress_cell *c, struct gt_stress_result 
     }
     l.round = calloc(1, sizeof *l.round);
     struct gt_watch *w = l.round ? gt_watch_start(&l) : NULL;
-    int rc = w ? c->ops->create(&c->config, &l.rt, err, sizeof err) : 0;
+    struct gt_config config = c->config;
+    config.broken = l.broken;
+    int rc = w ? c->ops->create(&config, &l.rt, err, sizeof err) : 0;
     if (!w)
         gt_result_say(r, GT_STRESS_INCOMPLETE, "no memory for a cell");
     else if (rc != 0)
@@ -261,7 +337,9 @@ void gt_stress_cell_run(const struct gt_stress_cell *c, struct gt_stress_result 
     else if (w)
         gt_watch_stop(w);
     if (l.rt)
-        c->ops->destroy(l.rt);
+        end_runtime(&l);
     free(l.journal);
+    gt_truth_space_free(l.space);
+    gt_windows_space_free(&l.windows);
     free(l.round);
 }

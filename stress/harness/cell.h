@@ -9,12 +9,14 @@
  *      all Ms together come near what one M may keep. A round that lost entries all the same
  *      is void, and counts for nothing.
  *   I3 The first round that is not consistent is the last; its traces and journal are
- *      saved before anything else touches them.
+ *      saved before anything else touches them. Of a planted fault: the first that the oracle
+ *      of faults.def saw, under its class, whoever saw one before.
  * Thread-safety: one cell at a time in a process (crash handlers are the process's).
  */
 #pragma once
 #include "harness/result.h"
 #include "harness/round.h"
+#include "harness/truth.h"
 
 struct gt_cell_life {
     const struct gt_stress_cell *cell;
@@ -24,14 +26,23 @@ struct gt_cell_life {
     int64_t start;   /* monotonic, ns */
     /* Of the round that ended. */
     struct gt_runtime_stats before, after;
+    uint64_t judged[GT_VIOLATIONS], broken[GT_VIOLATIONS]; /* of the runtime's whole life: counted
+                                                              so far, and at its end */
+    uint32_t looked; /* oracles that had something to look at, in any round: bits */
     int ran, rc;     /* what run() and the test returned */
+    int procs_rc;    /* of giving back the number of Ps */
     bool no_trace;   /* rc is of the start of the trace */
     int trace_rc;    /* of its stop */
     bool settled;    /* every G that the round made has ended */
     struct gt_jentry *journal;
     size_t n_journal, cap_journal;
     uint64_t lost;   /* entries */
+    struct gt_truth *space;          /* the comparisons' memory, from round to round; NULL: each its own */
+    struct gt_windows_space windows; /* and the counters' */
     bool saved;      /* its files */
+    const struct gt_fault_info *hunted; /* gt_fault_hunted */
+    uint32_t mute; /* bits of the oracles that have seen it, or another has: of traces and journal, only
+                      that which must see it still looks */
 };
 
 /* Can it run at all? NULL, or why not. */
@@ -43,6 +54,9 @@ void gt_stress_cell_run(const struct gt_stress_cell *c, struct gt_stress_result 
 /* ---- parts of it ------------------------------------------------------- */
 /* compare.c: every oracle over the round that ended; adds to l->r. */
 void gt_cell_compare(struct gt_cell_life *l);
+/* The rules that were broken before the first round, between two and after the last: `now` are
+ * all of the runtime's life so far. */
+void gt_cell_violations(struct gt_cell_life *l, const uint64_t now[GT_VIOLATIONS]);
 /* journal.c: the round's journal into l->journal. 0, -ENOMEM. Lean build: nothing. */
 int gt_cell_journal(struct gt_cell_life *l);
 void gt_cell_journal_on(struct gt_cell_life *l, uint64_t entries_per_m);
@@ -52,6 +66,8 @@ void gt_cell_judge_windows(struct gt_cell_life *l);
 
 /* keep.c: the round's files into the cell's folder, once. */
 void gt_cell_save_round(struct gt_cell_life *l);
+/* Those of an earlier round are none of the cell's any more. */
+void gt_cell_forget_files(struct gt_cell_life *l);
 /* The last trace of the round to cell->trace. */
 void gt_cell_keep_trace(struct gt_cell_life *l);
 /* Where files of the cell go: "FOLDER/NAME-1" without suffix. */

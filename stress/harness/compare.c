@@ -19,7 +19,13 @@ struct comparing {
 
 static bool wanted(const struct comparing *c, enum gt_oracle o)
 {
-    return (c->l->cell->oracles >> o & 1u) != 0;
+    return (c->l->cell->oracles & ~c->l->mute) >> o & 1u;
+}
+
+/* It had something to look at. */
+static void looked(struct comparing *c, enum gt_oracle o)
+{
+    c->l->looked |= 1u << o;
 }
 
 /* ---- the run itself ----------------------------------------------------- */
@@ -45,6 +51,10 @@ static void look_at_run(struct comparing *c)
                               : "the test",
                       rc, strerror(-rc));
     }
+    if (rc == 0 && l->procs_rc != 0)
+        gt_result_say(r, l->procs_rc == -ENOMEM ? GT_STRESS_INCOMPLETE : GT_STRESS_FAILED,
+                      "the number of Ps cannot be set back to %d: %s", l->cell->config.procs,
+                      strerror(-l->procs_rc));
     if (rc == 0 && !l->settled) {
         gt_result_count(r, GT_ORACLE_TEST, "left-gs", 1);
         gt_result_finding(r, "Gs that the round made have not ended");
@@ -101,8 +111,21 @@ static void order_of_one(struct comparing *c, int fd)
     free(j);
 }
 
+/* One that began and ended, and of which not a byte came. */
+static void order_of_none(struct comparing *c)
+{
+    gt_result_count(c->l->r, GT_ORACLE_ORDER, "no-trace", 1);
+    gt_result_finding(c->l->r, "order: a trace was started and stopped, and its tracer wrote nothing");
+}
+
 static void order(struct comparing *c)
 {
+    if (!(c->l->cell->config.tracer->head.flags & GT_TRACER_CHECKABLE))
+        return;
+    for (uint32_t i = gt_round_silent(c->l->round); c->whole && i > 0; i--)
+        order_of_none(c);
+    if (c->whole && (c->n > 0 || gt_round_silent(c->l->round) > 0))
+        looked(c, GT_ORACLE_ORDER);
     for (size_t i = 0; c->whole && i < c->n; i++)
         order_of_one(c, c->traces[i]->fd);
 }
@@ -126,11 +149,13 @@ static void truth(struct comparing *c)
     struct gt_truth_result t = {0};
     int fds[GT_ROUND_TRACES];
     const struct gt_truth_options o = {.syscalls = l->cell->config.syscalls,
+                                       .space = l->space,
                                        .lie = keep_lie,
                                        .arg = l->r,
                                        .max_report = GT_STRESS_FINDINGS};
     for (size_t i = 0; i < c->n; i++)
         fds[i] = c->traces[i]->fd;
+    looked(c, GT_ORACLE_TRUTH);
     int rc = gt_truth_compare(l->journal, l->n_journal, l->lost, fds, c->n, &o, &t);
     if (rc == -EBADMSG) { /* of the trace, at whose end the comparison broke off */
         gt_result_count(l->r, GT_ORACLE_TRUTH, "no-trace", 1);
@@ -161,7 +186,7 @@ static void look_at_journal(struct comparing *c)
     if (rc == 0 && c->whole && checkable && wanted(c, GT_ORACLE_TRUTH))
         truth(c);
     if (rc == 0)
-        rc = gt_windows_count(&w, l->journal, l->n_journal);
+        rc = gt_windows_count(&w, l->journal, l->n_journal, &l->windows);
     if (rc != 0)
         gt_result_say(l->r, GT_STRESS_INCOMPLETE, "the journal: %s", strerror(-rc));
     for (int i = 0; i < GT_WINDOWS; i++)
@@ -174,13 +199,12 @@ static enum gt_oracle oracle_of(uint32_t violation)
     return violation == GT_VIOLATION_LOCK ? GT_ORACLE_LOCKS : GT_ORACLE_OWNERSHIP;
 }
 
-static void violations(struct comparing *c)
+void gt_cell_violations(struct gt_cell_life *l, const uint64_t now[GT_VIOLATIONS])
 {
-    const struct gt_runtime_stats *was = &c->l->before, *is = &c->l->after;
     for (uint32_t i = 0; i < GT_VIOLATIONS; i++) {
-        uint64_t n = is->violations_by[i] - was->violations_by[i];
-        if (wanted(c, oracle_of(i)))
-            gt_result_count(c->l->r, oracle_of(i), gt_violation_name(i), n);
+        if (l->cell->oracles >> oracle_of(i) & 1u)
+            gt_result_count(l->r, oracle_of(i), gt_violation_name(i), now[i] - l->judged[i]);
+        l->judged[i] = now[i];
     }
 }
 
@@ -199,6 +223,7 @@ static void conservation(struct comparing *c)
     uint64_t taken = 0;
     if (is->traces == was->traces || is->traces - was->traces != c->n)
         return; /* it keeps no books, or a trace broke off with its run */
+    looked(c, GT_ORACLE_CONSERVATION);
     for (size_t i = 0; i < c->n; i++)
         taken += c->traces[i]->taken;
     same(c, "queue", is->queued - was->queued, is->read - was->read, "bytes queued and bytes read");
@@ -215,7 +240,10 @@ void gt_cell_compare(struct gt_cell_life *l)
     c.n = gt_round_traces(l->round, c.traces);
     look_at_run(&c);
     look_at_files(&c);
-    violations(&c);
+    gt_cell_violations(l, l->after.violations_by);
+    looked(&c, GT_ORACLE_OWNERSHIP);
+    looked(&c, GT_ORACLE_LOCKS);
+    looked(&c, GT_ORACLE_LIVENESS);
     if (wanted(&c, GT_ORACLE_CONSERVATION))
         conservation(&c);
     if (wanted(&c, GT_ORACLE_ORDER))

@@ -9,6 +9,7 @@
 #include "common/child.h"
 #include "harness/cell.h"
 #include "harness/outfile.h"
+#include "harness/seer.h"
 
 #define S 1000000000ll
 #define SLACK_NS (GT_TSAN || GT_ASAN ? 1800 * S : 200 * S) /* for comparing, and for dumps */
@@ -67,6 +68,7 @@ static void lost_life(const struct gt_stress_cell *c, struct gt_stress_result *r
         r->first.ns = r->ns;
         r->first.events = r->events;
     }
+    gt_fault_note(gt_fault_hunted(c), r, r->ns, r->windows);
     gt_result_say(r, v, "%s", why);
     list_files(c, r);
 }
@@ -139,5 +141,6 @@ int gt_stress_drive(struct gt_stress_cell *c, const struct gt_drive *d, struct g
         gt_result_say(r, GT_STRESS_INCOMPLETE, "the process ended before its cell did");
     else if (r->rounds == 0 && r->verdict == GT_STRESS_OK)
         gt_result_say(r, GT_STRESS_INCOMPLETE, "no round was run");
+    gt_fault_judge(c, r);
     return 0;
 }

@@ -17,12 +17,13 @@
 
 void gt_cell_stem(const struct gt_stress_cell *c, char *buf, size_t size)
 {
-    const char *temp = getenv("TMPDIR");
+    const char *temp = getenv("TMPDIR"), *fault = c->config.fault ? c->config.fault : "";
+    const char *dash = *fault ? "-" : "";
     if (c->out)
-        snprintf(buf, size, "%.160s/%.40s-%u", c->out, c->test->head.name, c->number);
+        snprintf(buf, size, "%.160s/%.40s%s%.30s-%u", c->out, c->test->head.name, dash, fault, c->number);
     else
-        snprintf(buf, size, "%.160s/gauntlet-%d-%.40s-%u", temp && *temp ? temp : "/tmp",
-                 c->owner, c->test->head.name, c->number);
+        snprintf(buf, size, "%.150s/gauntlet-%d-%.40s%s%.30s-%u", temp && *temp ? temp : "/tmp",
+                 c->owner, c->test->head.name, dash, fault, c->number);
 }
 
 static int copy(int from, struct gt_outfile *to)
@@ -105,6 +106,15 @@ void gt_cell_save_round(struct gt_cell_life *l)
             snprintf(path, sizeof path, "%s.%03zu.trace", stem, i + 1);
         note(l, copy_to(t[i]->fd, path), path);
     }
+}
+
+void gt_cell_forget_files(struct gt_cell_life *l)
+{
+    for (uint32_t i = 0; l->saved && i < l->r->n_files; i++)
+        (void)unlink(l->r->files[i]);
+    if (l->saved)
+        l->r->n_files = 0;
+    l->saved = false;
 }
 
 void gt_cell_keep_trace(struct gt_cell_life *l)

@@ -150,6 +150,12 @@ static void json_counts(struct gt_json *j, const struct gt_stress_result *r)
 
 static void json_maps(struct gt_json *j, const struct gt_stress_result *r)
 {
+    gt_json_key(j, "not_checkable");
+    gt_json_open_line(j, '[');
+    for (uint32_t i = 0; i < GT_ORACLES; i++)
+        if (r->blind >> i & 1u)
+            gt_json_str(j, gt_oracle_name((enum gt_oracle)i));
+    gt_json_close(j, ']');
     gt_json_key(j, "by_class");
     gt_json_open_line(j, '{');
     for (uint32_t i = 0; i < r->n_classes; i++)
@@ -163,30 +169,51 @@ static void json_maps(struct gt_json *j, const struct gt_stress_result *r)
     gt_json_close(j, '}');
 }
 
-/* "order/unknown-stack" to its two halves. Of a planted fault: as_expected says whether it was
- * the oracle of faults.def, under one of its classes. */
+/* Its members: "order/unknown-stack" in its two halves. */
+static void json_sight(struct gt_json *j, const struct gt_stress_sight *s)
+{
+    char oracle[sizeof s->name];
+    snprintf(oracle, sizeof oracle, "%s", s->name);
+    char *slash = strchr(oracle, '/');
+    if (slash)
+        *slash = '\0';
+    str(j, "oracle", oracle);
+    str(j, "class", slash ? slash + 1 : "");
+    real(j, "seconds", (double)s->ns / 1e9);
+    num(j, "events", s->events);
+}
+
+/* Of a planted fault: as_expected says whether it was the oracle of faults.def, under one of its
+ * classes; window how often the round had entered what the fault needs, null where that is
+ * nothing; first who saw something before. */
 static void json_found(struct gt_json *j, const struct gt_stress_point *p)
 {
     const struct gt_stress_result *r = &p->result;
+    const struct gt_stress_sight *s = gt_fault_sight(&p->cell, r);
     const struct gt_fault_info *f = gt_fault_named(p->cell.config.fault);
-    char oracle[sizeof r->first.name];
     gt_json_key(j, "found");
     if (r->inconsistencies == 0) {
         gt_json_str(j, NULL);
         return;
     }
-    snprintf(oracle, sizeof oracle, "%s", f ? gt_fault_seer(f, r) : r->first.name);
-    char *slash = strchr(oracle, '/');
-    if (slash)
-        *slash = '\0';
     gt_json_open_line(j, '{');
-    str(j, "oracle", oracle);
-    str(j, "class", slash ? slash + 1 : "");
-    real(j, "seconds", (double)r->first.ns / 1e9);
-    num(j, "events", r->first.events);
+    json_sight(j, s);
     if (f) {
         gt_json_key(j, "as_expected");
-        gt_json_bool(j, gt_fault_expects(f, gt_fault_seer(f, r)));
+        gt_json_bool(j, gt_fault_expects(f, s->name));
+    }
+    if (s == &r->due) {
+        gt_json_key(j, "window");
+        if (s->window == UINT64_MAX)
+            gt_json_str(j, NULL);
+        else
+            gt_json_uint(j, s->window);
+    }
+    if (s != &r->first && r->first.ns < s->ns) { /* in an earlier round */
+        gt_json_key(j, "first");
+        gt_json_open_line(j, '{');
+        json_sight(j, &r->first);
+        gt_json_close(j, '}');
     }
     gt_json_close(j, '}');
 }

@@ -57,7 +57,7 @@ struct gt_stress_cell {
     int owner;               /* process id of who asked, in the names of temporary files */
 };
 
-#define GT_STRESS_CLASSES 40
+#define GT_STRESS_CLASSES 96
 #define GT_STRESS_FINDINGS 4
 #define GT_STRESS_FILES 6
 struct gt_stress_class {
@@ -65,11 +65,21 @@ struct gt_stress_class {
     uint64_t n;
 };
 
+/* What was seen first: "" nothing yet. */
+struct gt_stress_sight {
+    char name[56]; /* as a class's */
+    int64_t ns;    /* since the cell began */
+    uint64_t events;
+    uint64_t window; /* how often its round had entered the windows that the fault needs, the least
+                        of them; UINT64_MAX: none is needed. Of `due` alone */
+};
+
 struct gt_stress_result {
     enum gt_stress_verdict verdict;
     char why[240];
     uint64_t seed; /* of the round that failed; of the first when none did */
     uint64_t rounds, void_rounds; /* void: the journal was too small */
+    uint32_t blind; /* bits of the oracles that were asked for and had nothing to look at */
     bool whole; /* the cell came to its end, and this is its last record */
     int64_t ns;
     int64_t judging_ns; /* of it: comparing */
@@ -81,11 +91,9 @@ struct gt_stress_result {
     uint64_t violations, switches, retaken, preempted, world_stops, procs_changes, callbacks,
         injected;
     int64_t stop_ns_max;
-    struct { /* the first inconsistency */
-        char name[56];
-        int64_t ns;
-        uint64_t events;
-    } first;
+    /* The first inconsistency; of a planted fault also the first by the oracle and class that
+     * must see it (faults.def). */
+    struct gt_stress_sight first, due;
     char findings[GT_STRESS_FINDINGS][400];
     uint32_t n_findings;
     char says[8][96];

@@ -187,3 +187,11 @@ size_t gt_round_traces(struct gt_stress *s, struct gt_round_trace *out[GT_ROUND_
     qsort(out, n, sizeof *out, by_order);
     return n;
 }
+
+uint32_t gt_round_silent(const struct gt_stress *s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < GT_ROUND_TRACES; i++)
+        n += s->traces[i].started && s->traces[i].order == 0;
+    return n;
+}

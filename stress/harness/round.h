@@ -58,6 +58,8 @@ void gt_round_fini(struct gt_stress *s);
 void gt_round_begin(struct gt_stress *s);
 /* Those that were written to, in order (I2), into out; how many. */
 size_t gt_round_traces(struct gt_stress *s, struct gt_round_trace *out[GT_ROUND_TRACES]);
+/* How many were started, and written to not at all. */
+uint32_t gt_round_silent(const struct gt_stress *s);
 static inline void gt_round_end(struct gt_stress *s)
 {
     gt_store_relaxed(&s->over, 1u);

@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who saw a planted fault, and was it who had to? Thread-safety: any thread. */
+/* Who saw a planted fault, and was it who must? Thread-safety: any thread. */
 #pragma once
 #include "gauntlet/fault.h"
 #include "harness/result.h"
 
 /* NULL: none is called so. */
 const struct gt_fault_info *gt_fault_named(const char *name);
-/* Is "oracle/class" the oracle of faults.def, under one of its classes? */
+/* Is "oracle/class" that of the oracle of faults.def, under one of its classes? */
 bool gt_fault_expects(const struct gt_fault_info *f, const char *name);
-/* "oracle/class" of who saw it, of several the one that had to; "": nobody. Points into r. */
+/* Of the classes of r the first that gt_fault_expects; NULL: none. Points into r. */
 const char *gt_fault_seer(const struct gt_fault_info *f, const struct gt_stress_result *r);
+/* The fault of a cell that goes on until it is seen by who must: NULL where there is none, or
+ * where that oracle was not asked for (then any will do). */
+const struct gt_fault_info *gt_fault_hunted(const struct gt_stress_cell *c);
+/* What is known of the planted fault's first sighting by who must, if r has one and did not. */
+void gt_fault_note(const struct gt_fault_info *f, struct gt_stress_result *r, int64_t ns,
+                   const uint64_t windows[GT_WINDOWS]);
+/* The verdict at the end: what others alone saw is not the fault found. */
+void gt_fault_judge(const struct gt_stress_cell *c, struct gt_stress_result *r);
+/* Was it found? Of a cell without a fault: was anything? */
+bool gt_fault_found(const struct gt_stress_cell *c, const struct gt_stress_result *r);
+/* When and by whom: `due` where it is hunted and found, else the first. */
+const struct gt_stress_sight *gt_fault_sight(const struct gt_stress_cell *c,
+                                             const struct gt_stress_result *r);

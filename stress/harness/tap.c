@@ -113,6 +113,18 @@ static void print_counts(FILE *f, const struct gt_stress_point *p)
             r->callbacks);
 }
 
+static void print_blind(FILE *f, const struct gt_stress_result *r)
+{
+    const char *between = "  not_checkable: [";
+    for (uint32_t i = 0; i < GT_ORACLES; i++)
+        if (r->blind >> i & 1u) {
+            fprintf(f, "%s%s", between, gt_oracle_name((enum gt_oracle)i));
+            between = ", ";
+        }
+    if (r->blind)
+        fprintf(f, "]\n");
+}
+
 static void print_texts(FILE *f, const struct gt_stress_result *r)
 {
     char key[32];
@@ -148,6 +160,7 @@ void gt_tap_point(FILE *f, uint32_t number, const struct gt_stress_point *p)
     print_cell(f, p);
     print_counts(f, p);
     print_classes(f, r);
+    print_blind(f, r);
     print_texts(f, r);
     fprintf(f, "  ...\n");
 }

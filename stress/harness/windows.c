@@ -14,6 +14,7 @@
  *   I3 An entry that the window needs and that is not there (lost) makes it uncounted.
  */
 #include "harness/windows.h"
+#include "harness/windows_order.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,8 +40,9 @@ const char *gt_window_text(enum gt_window w)
 
 struct count {
     uint64_t *n;
-    struct gt_jentry *e;
+    const struct gt_jentry *e;
     size_t n_e;
+    struct gt_windows_space *space;
     struct gt_jentry *mark; /* by number */
     size_t n_marks;
     size_t g_begin, g_end; /* entries of Gs, in the second pass */
@@ -54,30 +56,24 @@ static int compare(uint64_t a, uint64_t b)
     return a < b ? -1 : a > b;
 }
 
-static int by_m(const void *a, const void *b)
-{
-    const struct gt_jentry *x = a, *y = b;
-    return x->m != y->m ? compare(x->m, y->m) : compare(x->seq, y->seq);
-}
-
-static int by_version(const void *a, const void *b)
-{
-    const struct gt_jentry *x = a, *y = b;
-    if (x->kind != y->kind)
-        return compare(x->kind, y->kind);
-    if (x->id != y->id)
-        return compare(x->id, y->id);
-    return x->version != y->version ? compare(x->version, y->version) : by_m(a, b);
-}
-
-/* A journal often comes in the first order already. */
-static void order(struct count *c, int (*by)(const void *, const void *))
+/* A journal often comes in that order already. */
+static bool is_by_m(const struct count *c)
 {
     size_t i = 1;
-    while (i < c->n_e && by(&c->e[i - 1], &c->e[i]) <= 0)
+    while (i < c->n_e && (c->e[i - 1].m != c->e[i].m ? c->e[i - 1].m < c->e[i].m
+                                                     : c->e[i - 1].seq <= c->e[i].seq))
         i++;
-    if (i < c->n_e)
-        qsort(c->e, c->n_e, sizeof *c->e, by);
+    return i >= c->n_e;
+}
+
+/* From here on c's entries are a copy in that order. */
+static int order(struct count *c, enum gt_journal_order by)
+{
+    const struct gt_jentry *e = gt_journal_ordered(c->e, c->n_e, by, c->space, &c->n_e);
+    if (!e)
+        return -ENOMEM;
+    c->e = e;
+    return 0;
 }
 
 /* ---- generations ----------------------------------------------------------------------- */
@@ -223,16 +219,34 @@ static void look_at_marks(struct count *c)
     }
 }
 
-static void first_pass(struct count *c)
+/* What counts by itself. */
+static void look_at_note(struct count *c, const struct gt_jentry *e)
 {
-    order(c, by_m);
+    if (e->kind == GT_J_WORLD)
+        c->n[GT_WINDOW_world_stop] += e->to == 2;
+    else if (e->kind == GT_J_SCAN)
+        c->n[GT_WINDOW_scan_other] += !(e->reason & GT_JR_OWN);
+    else if (e->kind == GT_J_GC)
+        c->n[GT_WINDOW_gc_cycle] += e->to == 1;
+    else if (e->kind == GT_J_STACK)
+        HIT(c, stack_scan);
+}
+
+static int first_pass(struct count *c)
+{
+    int rc = is_by_m(c) ? 0 : order(c, GT_BY_M);
+    if (rc != 0)
+        return rc;
     look_at_marks(c);
     for (size_t i = 0; i < c->n_e; i++) {
         if (c->e[i].kind == GT_J_INJECT)
             look_at_list(c, &c->e[i]);
         else if (c->e[i].kind == GT_J_G)
             look_at_switch(c, &c->e[i]);
+        else
+            look_at_note(c, &c->e[i]);
     }
+    return 0;
 }
 
 /* ---- second pass: what becomes of one G ----------------------------------------------------- */
@@ -298,6 +312,9 @@ static void look_at_g(struct count *c, const struct gt_jentry *e)
         look_at_call(c, b, e);
     if (becomes(e, GT_G_RUNNING, GT_G_RUNNABLE) && e->reason == GT_STOP_PREEMPTED)
         HIT(c, preempted);
+    if (becomes(e, GT_G_WAITING, GT_G_RUNNABLE) && b && generation_of(c, e) != NO_TRACE &&
+        generation_of(c, b) != generation_of(c, e))
+        HIT(c, ready_across);
     if (!becomes(e, GT_G_RUNNING, GT_G_WAITING))
         return;
     if (gt_wait_is_running((enum gt_wait_reason)e->reason))
@@ -339,9 +356,22 @@ static void out_of_syscall(struct count *c, const struct gt_jentry *e)
     }
 }
 
-static bool is_rebirth_start(const struct count *c, long i)
+static bool is_stop(const struct count *c, long i)
 {
-    return is_start(c, i) && i > 0; /* a stop came before it */
+    return !on(c->mark[i].tok) && (i == 0 || on(c->mark[i - 1].tok));
+}
+
+/* A trace ended while the P was dead, from b to e, and another began: before it came back, or when it
+ * was there already, with what a tracer knew of it from then, or from a trace before. */
+static bool reborn_in_another(const struct count *c, const struct gt_jentry *b, const struct gt_jentry *e)
+{
+    bool stopped = false;
+    for (long i = last_mark(c, b->marks) + 1; i < (long)c->n_marks; i++) {
+        if (stopped && is_start(c, i))
+            return true;
+        stopped |= is_stop(c, i) && i <= last_mark(c, e->marks);
+    }
+    return false;
 }
 
 static void look_at_p(struct count *c, const struct gt_jentry *e)
@@ -355,8 +385,7 @@ static void look_at_p(struct count *c, const struct gt_jentry *e)
         return;
     if (between(c, b->marks, e->marks, is_advance))
         HIT(c, proc_reborn);
-    long died = generation_of(c, b);
-    if (died != NO_TRACE && between(c, b->marks, e->marks, is_rebirth_start))
+    if (reborn_in_another(c, b, e))
         HIT(c, proc_reborn_trace);
 }
 
@@ -410,41 +439,80 @@ static void look_at(struct count *c, const struct gt_jentry *e)
         break;
     case GT_J_THREAD:
         look_at_thread(c, e);
+        c->n[GT_WINDOW_thread_left] += e->to == 0 && generation_of(c, e) != NO_TRACE;
         break;
-    case GT_J_WORLD:
-        c->n[GT_WINDOW_world_stop] += e->to == 2;
-        break;
-    case GT_J_SCAN:
-        c->n[GT_WINDOW_scan_other] += !(e->reason & GT_JR_OWN);
-        break;
-    case GT_J_GC:
-        c->n[GT_WINDOW_gc_cycle] += e->to == 1;
-        break;
-    case GT_J_STACK:
-        HIT(c, stack_scan);
-        break;
-    default: /* marks and lists: the first pass's; others are for other readers */
+    default: /* not of gt_journal_life */
         break;
     }
 }
 
-static void second_pass(struct count *c)
+static int second_pass(struct count *c)
 {
-    order(c, by_version);
+    int rc = order(c, GT_BY_VERSION);
+    if (rc != 0)
+        return rc;
     while (c->g_end < c->n_e && c->e[c->g_end].kind == GT_J_G)
         c->g_end++;
     for (size_t i = 0; i < c->n_e; i++)
         look_at(c, &c->e[i]);
+    return 0;
 }
 
-int gt_windows_count(struct gt_windows *w, struct gt_jentry *e, size_t n)
+/* ---- which are needed -------------------------------------------------------------------------- */
+static bool window_of(const char *name, size_t n, enum gt_window *w)
 {
-    struct count c = {.n = w->n, .e = e, .n_e = n};
+    for (int i = 0; i < GT_WINDOWS; i++)
+        if (strlen(windows[i].name) == n && memcmp(windows[i].name, name, n) == 0) {
+            *w = (enum gt_window)i;
+            return true;
+        }
+    return false;
+}
+
+/* One of those of "a|b"; *at is moved behind them. */
+static int count_any(const char **at, const uint64_t n[GT_WINDOWS], uint64_t *sum)
+{
+    enum gt_window w;
+    *sum = 0;
+    for (;;) {
+        size_t len = strcspn(*at, ",|");
+        if (!window_of(*at, len, &w))
+            return -EINVAL;
+        *sum += n[w];
+        *at += len;
+        if (**at != '|')
+            return 0;
+        (*at)++;
+    }
+}
+
+int gt_windows_needed(const char *needed, const uint64_t n[GT_WINDOWS], uint64_t *least)
+{
+    *least = UINT64_MAX;
+    if (strncmp(needed, "none: ", 6) == 0)
+        return needed[6] ? 0 : -EINVAL;
+    for (const char *at = needed;; at++) {
+        uint64_t sum;
+        int rc = count_any(&at, n, &sum);
+        if (rc != 0)
+            return rc;
+        *least = sum < *least ? sum : *least;
+        if (*at == '\0')
+            return 0;
+    }
+}
+
+int gt_windows_count(struct gt_windows *w, const struct gt_jentry *e, size_t n,
+                     struct gt_windows_space *space)
+{
+    struct gt_windows_space own = {0};
+    struct count c = {.n = w->n, .e = e, .n_e = n, .space = space ? space : &own};
     int rc = take_marks(&c);
-    if (rc != 0)
-        return rc;
-    first_pass(&c);
-    second_pass(&c);
+    if (rc == 0)
+        rc = first_pass(&c);
+    if (rc == 0)
+        rc = second_pass(&c);
+    gt_windows_space_free(&own);
     free(c.mark);
-    return 0;
+    return rc;
 }

@@ -20,6 +20,16 @@ struct gt_windows {
 
 const char *gt_window_name(enum gt_window w);
 const char *gt_window_text(enum gt_window w);
-/* Adds the windows of a round's journal (entries in any order; they are sorted in place by
- * kind, id, version). 0, -ENOMEM. */
-int gt_windows_count(struct gt_windows *w, struct gt_jentry *e, size_t n);
+/* The windows that a fault needs (fault.h: "a,b|c": a, and b or c; "none: REASON"): *least of
+ * their counts, UINT64_MAX where none is needed. 0, -EINVAL: no such window. */
+int gt_windows_needed(const char *needed, const uint64_t n[GT_WINDOWS], uint64_t *least);
+/* Memory that several counts share, one after the other; zeroed at first. */
+struct gt_windows_space {
+    void *keys, *entries;
+    size_t keys_size, entries_size;
+};
+void gt_windows_space_free(struct gt_windows_space *s);
+/* Adds the windows of a round's journal (entries in any order). space may be NULL. 0, -ENOMEM:
+ * some may be counted. */
+int gt_windows_count(struct gt_windows *w, const struct gt_jentry *e, size_t n,
+                     struct gt_windows_space *space);

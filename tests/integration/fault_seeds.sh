@@ -15,12 +15,13 @@ cd "$place"
 failed=0
 
 # The seeds' switches, and that all five seeds have some.
-names=$("$gauntlet" list faults --json | python3 -c '
+"$gauntlet" list faults --json >faults.json
+names=$(python3 -c '
 import json, sys
 faults = [f for f in json.load(sys.stdin) if f["seed"]]
 assert {f["seed"] for f in faults} == {"000", "001", "002", "003", "004"}, faults
 print(*(f["name"] for f in faults))
-')
+' <faults.json)
 
 # One line about the run; fails where it is not told as it should be.
 cat >told.py <<'PYTHON'
@@ -37,7 +38,13 @@ assert cell["verdict"] in ("inconsistent", "failed"), cell["verdict"]
 found = cell["found"]
 assert 0 < found["seconds"] < 90 and found["events"] >= 0, found
 assert f"{found['oracle']}/{found['class']}" in cell["by_class"], cell["by_class"]
-print(f"{found['seconds']:.1f} s, {found['events']} events, {', '.join(cell['by_class'])}")
+(fault,) = [f for f in json.load(open("faults.json")) if f["name"] == name]
+assert found["as_expected"] and found["oracle"] == fault["oracle"], (found, fault["oracle"])
+assert found["class"] in fault["class"].split(","), (found, fault["class"])
+# Nothing is found in a round that did not enter the window which the fault needs.
+assert found["window"] is None if fault["windows"].startswith("none: ") else found["window"] > 0, (found, fault["windows"])
+first = f", first {found['first']['oracle']}/{found['first']['class']}" if "first" in found else ""
+print(f"{found['seconds']:.1f} s, {found['events']} events, window {found['window']}, {', '.join(cell['by_class'])}{first}")
 PYTHON
 
 for name in $names; do

@@ -51,7 +51,7 @@ for word in "$@"; do
 done
 echo "$name $seed" >>"$place/called"
 act=$(sed -n "s/^$name //p" "$place/act" 2>/dev/null)
-verdict=ok status=0 bad=0 found=null expected=true
+verdict=ok status=0 bad=0 found=null expected=true extra='' voids=0
 case $act in
   crash) echo 'about to crash' >&2; kill -SEGV $$ ;;
   hang) sleep 600 ;;
@@ -65,18 +65,22 @@ case $act in
   void) verdict=void status=4 ;;
   nap) sleep 0.05 ;;
   other) expected=false ;;
+  later) extra=', "window": 4, "first": {"oracle": "truth", "class": "outside-section", "seconds": 0.1, "events": 9}' ;;
+  windowless) extra=', "window": 0' ;;
+  cut) verdict=incomplete status=5 bad=3 ;;
+  voids) voids=1 ;;
 esac
 if [ -n "${fault:-}" ]; then
   if [ "$act" = missed ]; then
     status=3
   elif [ "$verdict" = ok ]; then
     verdict=inconsistent status=1 found='{"oracle": "order", "class": "goroutine-status", "seconds": 0.5, "events": 1200'
-    found+=", \"as_expected\": $expected}"
+    found+=", \"as_expected\": $expected$extra}"
   fi
 fi
 echo "{\"schema\": 1, \"seed\": $seed, \"cells\": [{\"test\": \"$name\", \"scheduler\": \"${scheduler:-worksteal}\",
  \"tracer\": \"${tracer:-gen}\", \"syscalls\": \"scanbit\", \"procs\": 2, \"bind\": \"none\", \"fault\": ${fault:-null},
- \"seed\": $seed, \"verdict\": \"$verdict\", \"why\": \"said $verdict\", \"rounds\": 2, \"duration_s\": 0.1, \"events\": 1000,
+ \"seed\": $seed, \"verdict\": \"$verdict\", \"why\": \"said $verdict\", \"rounds\": 2, \"void_rounds\": $voids, \"duration_s\": 0.1, \"events\": 1000,
  \"generations\": 3, \"transitions\": 900, \"inconsistencies\": $bad, \"by_class\": {}, \"windows\": {\"inject\": 5, \"advance\": 2},
  \"world_stop_max_ns\": 42000, \"found\": $found, \"files\": []}]}"
 exit $status

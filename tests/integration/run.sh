@@ -95,9 +95,37 @@ run 5 --plan="$place/one.ini" --out="$place/e" "${stand_ins[@]}" || true
 printf '[faults]\nfaults = stack_after_block, inject_event_first\nduration = 100ms\n' >"$place/faults.ini"
 printf 'inject_event_first missed\nstack_after_block other\n' >"$place/act"
 run 1 --plan="$place/faults.ini" --out="$place/f" "${stand_ins[@]}" || true
-for words in 'planted faults: 1 of 2 found' 'inject_event_first .*MISSED' 'goroutine-status (!)' '(!) by another'; do
-  grep -q -- "$words" "$place/out" || not_ok "no '$words': one is missed, one found by another oracle"
+for words in 'planted faults: 0 of 2 found' 'inject_event_first .*MISSED .*no oracle saw it' \
+  'stack_after_block .*MISSED .*seen by order/goroutine-status, not by who must'; do
+  grep -q -- "$words" "$place/out" || not_ok "no '$words': one is missed, one seen by another oracle alone"
 done
+printf 'inject_event_first windowless\nstack_after_block later\n' >"$place/act"
+run 1 --plan="$place/faults.ini" --out="$place/f2" "${stand_ins[@]}" || true
+for words in 'planted faults: 1 of 2 found' 'stack_after_block .*found .*goroutine-status (+)' '(+) after another oracle'; do
+  grep -q -- "$words" "$place/out" || not_ok "no '$words': found after another oracle had seen something"
+done
+json "$place/f2/result.json" '
+first = {f["fault"]: f["first"] for f in d["faults"]}
+assert first["stack_after_block"] == "truth/outside-section", first'
+json "$place/f2/cells/0001.json" 'assert d["verdict"] == "failed" and "did not enter the window" in d["why"], d["why"]'
+
+# Rounds that are void are named, though the cell is ok.
+printf 'inject voids\n' >"$place/act"
+run 0 --plan="$place/one.ini" --out="$place/voids" "${stand_ins[@]}" || true
+grep -q -- '^1 of [0-9]* rounds, of 1 cells, are void' "$place/out" || not_ok 'void rounds are in the notes'
+
+# A program that dies after its last word: its figures are kept, and are none of the table's.
+cat >"$place/dies" <<TEXT
+#!/usr/bin/env bash
+"$gauntlet" "\$@"
+kill -SEGV \$\$
+TEXT
+chmod +x "$place/dies"
+sed -n '/^\[overhead/,$p' "$place/tiny.ini" >"$place/price.ini"
+run 5 --plan="$place/price.ini" --out="$place/dead" --lean-program="$place/dies" "${stand_ins[@]}" || true
+json "$place/dead/result.json" '
+(row,) = d["rows"]
+assert row["overhead_percent"] is None and row["overhead_workloads"] == 0 and row["void_figures"] == 1, row'
 rm "$place/act"
 ln -s "$GT_BUILD_DIR" "$place/alone"
 cp "$gauntlet" "$place/gauntlet"
@@ -120,6 +148,25 @@ run 2 --resume --out="$place/none" "${stand_ins[@]}" || true
 run 0 --resume --out="$place/h" "${stand_ins[@]}" || true
 json "$place/h/cells/0001.json" "assert open('$place/called').read() == 'inject %d\n' % d['cell']['seed'] and d['verdict'] == 'ok'"
 run 0 --resume --seed=11 --plan="$place/one.ini" --out="$place/h" "${stand_ins[@]}" || true
+
+# What a cell found before it was cut short stays found; it does not run again.
+printf 'inject cut\ngc-stop hang\n' >"$place/act"
+run 5 --plan="$place/one.ini" --out="$place/cut" "${stand_ins[@]}" || true
+rm "$place/act" "$place/called"
+run 1 --resume --out="$place/cut" "${stand_ins[@]}" || true
+json "$place/cut/cells/0001.json" '
+assert d["verdict"] == "inconsistent" and d["why"].startswith("3 inconsistencies, then incomplete"), d["why"]
+assert d["benchmarks"][0]["inconsistencies"] == 3'
+if grep -q inject "$place/called"; then not_ok 'a cell with findings runs again'; fi
+grep -q '^worksteal/gen  *1/2  *3 ' "$place/out" || not_ok 'they are in the table of the run that went on'
+
+# Another program of any kind is refused, one that was not there before is not.
+for name in oracle faults; do
+  sed 's/^exit /# changed\nexit /' "$place/program" >"$place/changed"
+  chmod +x "$place/changed"
+  run 2 --resume --out="$place/h" "${stand_ins[@]}" "--$name-program=$place/changed" || true
+  grep -q "another $name program" "$place/err" || not_ok "another $name program is said"
+done
 
 # ---- interrupted: what is finished stays, the cell at work is incomplete, the rest was not run
 for signal in INT TERM; do

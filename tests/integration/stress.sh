@@ -208,6 +208,15 @@ if [ "${GT_PRESET:-}" = faults ]; then
   says out '^not ok 1 - inject ' 'fault=inject_event_first' '  by_class: \[.*order/' '  file_1: '
   sed -n 's/^  replay: "\(.*\)"$/\1/p' out >replay
   says replay '--fault=inject_event_first' '--seed='
+  # A table that is interrupted is whole all the same.
+  "$oracle" stress --fault=seeds --runs=2 --json >out 2>err &
+  pid=$!
+  sleep 2
+  kill -TERM $pid
+  got=0
+  wait $pid || got=$?
+  if [ $got != 5 ]; then not_ok "an interrupted kill table: exit $got, not 5"; fi
+  python3 -c 'import json; d = json.load(open("out")); assert len(d["faults"]) == 11, d' 2>err || not_ok 'an interrupted kill table'
   run 3 "$gauntlet" stress stacks --fault=inject_event_first --duration=10ms --oracle=liveness || true
   says out 'was not found' 'verdict: inconclusive'
 fi

@@ -15,6 +15,7 @@
 #include "gauntlet/fault.h"
 #include "gauntlet/perturb.h"
 #include "in_runtime.h"
+#include "journal_windows.h"
 #include "memory_trace.h"
 #include "trace/rules.h"
 
@@ -23,6 +24,9 @@ extern const struct gt_tracer_ops gt_tracer_gen;
 #define HUNT_SECONDS 20 /* most are found in one */
 #define HANG_SECONDS 3 /* a run of those takes less than half of one */
 
+/* What order sees of self_stop: only where the P had been another's. */
+#define SELF_STOP_CLASSES "proc-does-not-exist,context-proc-missing,proc-not-running,failed-to-advance"
+
 struct hunt {
     const char *fault;
     gt_fn program; /* on the first G of each run; arg: the runtime */
@@ -30,11 +34,13 @@ struct hunt {
     enum gt_syscall_model model;
     enum gt_perturb_level perturb;
     const struct gt_tracer_ops *tracer; /* NULL: gen */
+    const char *classes, *windows; /* as order sees it; NULL: those of faults.def */
 };
 
 struct found {
     uint32_t tries, hits;
     uint64_t events, generations, violations;
+    uint64_t window; /* that the fault needs: how often the runs that hit had entered it, the least */
     double seconds;
     char cls[64]; /* of the first hit */
 };
@@ -43,6 +49,7 @@ static int hunt_level = -1;
 static struct memory_trace hunt_trace;
 static struct found hunt_found;
 static const struct gt_fault_info *hunt_fault;
+static const char *hunt_classes, *hunt_windows;
 static bool hunt_over; /* this try is decided */
 
 static inline const struct gt_fault_info *fault_named(const char *name)
@@ -73,7 +80,7 @@ static inline void judge(const struct gt_check_result *res)
         const char *cls = gt_rule_info((enum gt_rule)r)->class_name;
         if (res->by_rule[r] == 0)
             continue;
-        if (hunt_fault && !class_is_in(hunt_fault->cls, cls)) {
+        if (hunt_fault && !class_is_in(hunt_classes, cls)) {
             if (!hunt_found.cls[0])
                 snprintf(hunt_found.cls, sizeof hunt_found.cls, "other: %s", cls);
             continue;
@@ -138,8 +145,14 @@ static inline void one_try(const struct hunt *h)
         bail_out("create: %s", err);
     hunt_over = false;
     hunt_found.tries++;
+    if (hunt_fault)
+        gt_journal_enable(rt, 1u << 20);
     expect(R->run(rt, h->program, rt) == 0);
     hunt_found.hits += hunt_over;
+    if (hunt_over && hunt_fault) {
+        uint64_t n = journal_windows(rt, hunt_windows);
+        hunt_found.window = n < hunt_found.window ? n : hunt_found.window;
+    }
     R->stats(rt, &s);
     hunt_found.violations += s.violations;
     R->destroy(rt);
@@ -156,7 +169,10 @@ static inline void in_child(int fd, void *arg)
     const struct hunt_job *j = arg;
     int64_t began = gt_nanotime(), end = began + HUNT_SECONDS * 1000 * GT_NS_PER_MS;
     hunt_fault = j->on ? fault_named(j->h->fault) : NULL;
+    hunt_classes = j->h->classes ? j->h->classes : hunt_fault ? hunt_fault->cls : NULL;
+    hunt_windows = j->h->windows ? j->h->windows : hunt_fault ? hunt_fault->windows : NULL;
     memset(&hunt_found, 0, sizeof hunt_found);
+    hunt_found.window = UINT64_MAX;
     if (j->on && !freopen("/dev/null", "w", stderr)) /* oracles say a lot */
         _exit(3);
     do

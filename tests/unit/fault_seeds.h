@@ -18,6 +18,7 @@ static struct memory_trace trace;
 /* What the oracles saw in one run. */
 static struct {
     uint64_t by_rule[GT_RULE_COUNT], inconsistencies, no_trace, events, generations;
+    uint64_t window;  /* how often the windows that the fault needs were entered, the least */
     uint64_t outside; /* changes of Ps out of Syscall that stood in no section */
     struct gt_runtime_stats stats;
 } saw;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GT_TEST: labels=quick,fault timeout=240 presets=faults */
+/* GT_TEST: workloads labels=quick,fault timeout=240 presets=faults */
 /*
  * The five seeds: each of their faults is seen, on a real trace of the tracer gen with one
- * generation after the other, by the oracle and under the class that faults.def names; and in
- * as many runs without it nothing is.
+ * generation after the other, by the oracle and under the class that faults.def names, in runs
+ * that entered the windows which the fault needs; and in as many runs without it nothing is.
  *
  * Where the historic window is a few instructions wide, the scene's tracer is gen with an
  * acquire or release that is slow in that window and nowhere else (`held`). With
@@ -12,6 +12,7 @@
  */
 #include "fault_seeds.h"
 #include "gauntlet/fault.h"
+#include "journal_windows.h"
 
 #define PROMISE_NS (20 * GT_NS_PER_S)
 
@@ -69,20 +70,23 @@ struct program {
     enum gt_syscall_model model;
     gt_tok (*acquire)(void *t, struct gt_mach *m); /* NULL: gen's */
     void (*release)(void *t, struct gt_mach *m, gt_tok tok);
+    const char *order; /* classes of that oracle that must see it here, where faults.def asks for another */
+    const char *windows; /* that it needs for that; NULL: those of faults.def */
 };
 static const struct program programs[] = {
-    {"inject_event_first", injects, 2, GT_SYSCALLS_SCANBIT, NULL, release_held_in_sysmon},
-    {"retake_unguarded", calls, 4, GT_SYSCALLS_STATUS, acquire_held_in_sysmon, NULL},
-    {"retake_unguarded", calls, 4, GT_SYSCALLS_SCANBIT, acquire_held_in_sysmon, NULL},
-    {"self_steal_unguarded", stops_under_calls, 4, GT_SYSCALLS_STATUS, NULL, NULL},
-    {"reacquire_unguarded", calls, 4, GT_SYSCALLS_STATUS, acquire_held_in_return, NULL},
-    {"dead_ps_kept_on_stop", comes_back_in_the_next_trace, 4, GT_SYSCALLS_SCANBIT, NULL, NULL},
-    {"dead_ps_kept_on_advance", comes_back_later, 4, GT_SYSCALLS_SCANBIT, NULL, NULL},
-    {"stack_after_block", parks_and_wakes, 2, GT_SYSCALLS_SCANBIT, NULL, NULL},
-    {"stack_of_unblocked", parks_and_wakes, 2, GT_SYSCALLS_SCANBIT, NULL, NULL},
-    {"stack_of_form_waiter", waits_for_form, 4, GT_SYSCALLS_SCANBIT, NULL, NULL},
-    {"destroy_unlocked", foreign_threads, 2, GT_SYSCALLS_SCANBIT, NULL, NULL},
-    {"foreign_keeps_p", foreign_threads, 2, GT_SYSCALLS_STATUS, NULL, NULL},
+    {"inject_event_first", injects, 2, GT_SYSCALLS_SCANBIT, NULL, release_held_in_sysmon,
+     "inconsistent-goroutine-status", "inject-advance"},
+    {"retake_unguarded", calls, 4, GT_SYSCALLS_STATUS, acquire_held_in_sysmon, NULL, "failed-to-advance", NULL},
+    {"retake_unguarded", calls, 4, GT_SYSCALLS_SCANBIT, acquire_held_in_sysmon, NULL, "failed-to-advance", NULL},
+    {"self_steal_unguarded", stops_under_calls, 4, GT_SYSCALLS_STATUS, NULL, NULL, NULL, NULL},
+    {"reacquire_unguarded", calls, 4, GT_SYSCALLS_STATUS, acquire_held_in_return, NULL, "failed-to-advance", NULL},
+    {"dead_ps_kept_on_stop", comes_back_in_the_next_trace, 4, GT_SYSCALLS_SCANBIT, NULL, NULL, NULL, NULL},
+    {"dead_ps_kept_on_advance", comes_back_later, 4, GT_SYSCALLS_SCANBIT, NULL, NULL, NULL, NULL},
+    {"stack_after_block", parks_and_wakes, 2, GT_SYSCALLS_SCANBIT, NULL, NULL, NULL, NULL},
+    {"stack_of_unblocked", parks_and_wakes, 2, GT_SYSCALLS_SCANBIT, NULL, NULL, NULL, NULL},
+    {"stack_of_form_waiter", waits_for_form, 4, GT_SYSCALLS_SCANBIT, NULL, NULL, NULL, NULL},
+    {"destroy_unlocked", foreign_threads, 2, GT_SYSCALLS_SCANBIT, NULL, NULL, NULL, NULL},
+    {"foreign_keeps_p", foreign_threads, 2, GT_SYSCALLS_STATUS, NULL, NULL, NULL, NULL},
 };
 #define N_PROGRAMS (sizeof programs / sizeof *programs)
 
@@ -94,6 +98,11 @@ static const struct gt_fault_info *info_of(const char *fault)
             return f;
     bail_out("no fault is called %s", fault);
     return NULL;
+}
+
+static const char *windows_of(const struct program *p)
+{
+    return p->windows ? p->windows : info_of(p->fault)->windows;
 }
 
 static void count_outside(const struct gt_jentry *e, void *arg)
@@ -118,9 +127,10 @@ static void run_once(const struct program *p, const char *fault, const struct gt
         bail_out("create: %s", err);
     memset(&saw, 0, sizeof saw);
     gt_store_relaxed(&bad, 0u);
-    gt_journal_enable(rt, 1u << 16);
+    gt_journal_enable(rt, 1u << 20);
     expect(R->run(rt, p->fn, rt) == 0);
     gt_journal_each(rt, count_outside, NULL, &lost);
+    saw.window = journal_windows(rt, windows_of(p));
     R->stats(rt, &saw.stats);
     R->destroy(rt);
     if (gt_load_relaxed(&bad) != 0)
@@ -138,20 +148,27 @@ static bool listed(const char *words, const char *word)
     return false;
 }
 
-/* By the oracle that is meant to see it, under its class. */
-static uint64_t seen(const struct gt_fault_info *f)
+static uint64_t seen_by_order(const char *classes)
 {
     uint64_t n = 0;
+    for (int i = 0; i < GT_RULE_COUNT; i++)
+        if (saw.by_rule[i] && listed(classes, gt_rule_info((enum gt_rule)i)->class_name))
+            n += saw.by_rule[i];
+    return n;
+}
+
+/* By the oracle that is meant to see it, under its class. */
+static uint64_t seen(const struct program *p, const struct gt_fault_info *f)
+{
+    if (p->order)
+        return seen_by_order(p->order);
     if (strcmp(f->oracle, "ownership") == 0)
         return saw.stats.unowned_stacks;
     if (strcmp(f->oracle, "locks") == 0)
         return saw.stats.violations - saw.stats.unowned_stacks;
     if (strcmp(f->oracle, "truth") == 0)
         return saw.outside;
-    for (int i = 0; i < GT_RULE_COUNT; i++)
-        if (saw.by_rule[i] && listed(f->cls, gt_rule_info((enum gt_rule)i)->class_name))
-            n += saw.by_rule[i];
-    return n;
+    return seen_by_order(f->cls);
 }
 
 static void say_rules(const char *fault)
@@ -173,7 +190,7 @@ static bool nothing(void)
 
 struct hunt {
     uint32_t tries, found;
-    uint64_t events;
+    uint64_t events, window; /* window: the least of the runs that found it */
     double seconds;
 };
 
@@ -181,15 +198,17 @@ static struct hunt hunt(const struct program *p, const struct gt_tracer_ops *tra
                         bool to_first)
 {
     const struct gt_fault_info *f = info_of(p->fault);
-    struct hunt h = {0};
+    struct hunt h = {.window = UINT64_MAX};
     int64_t began = gt_nanotime();
     bool said = false;
     while (gt_nanotime() - began < ns && !(to_first && h.found)) {
         run_once(p, p->fault, tracer);
         h.tries++;
         h.events += saw.events;
-        h.found += seen(f) > 0;
-        if (!said || (seen(f) > 0 && h.found == 1))
+        h.found += seen(p, f) > 0;
+        if (seen(p, f) > 0 && saw.window < h.window)
+            h.window = saw.window;
+        if (!said || (seen(p, f) > 0 && h.found == 1))
             say_rules(p->fault);
         said |= !nothing();
     }
@@ -219,8 +238,9 @@ static void prove(const struct program *p)
     struct gt_tracer_ops scene = held(p->acquire, p->release);
     const struct gt_tracer_ops *tracer = p->acquire || p->release ? &scene : &gt_tracer_gen;
     struct hunt h = hunt(p, tracer, PROMISE_NS, true);
+    ok_windows(f->name, model_of(p), windows_of(p), h.window);
     ok(h.found > 0, "%s (seed %s, %s): %s by %s in try %u, %.2f s, %" PRIu64 " events", f->name, f->seed,
-       model_of(p), f->cls, f->oracle, h.tries, h.seconds, h.events);
+       model_of(p), p->order ? p->order : f->cls, p->order ? "order" : f->oracle, h.tries, h.seconds, h.events);
     uint32_t n = h.tries > 2 ? h.tries : 2, wrong = runs_that_see(p, tracer, n);
     ok(wrong == 0, "%s off, %s: %u of %u runs see anything", f->name, model_of(p), wrong, n);
 }
@@ -228,8 +248,8 @@ static void prove(const struct program *p)
 static void measure(const struct program *p, int64_t ns)
 {
     struct hunt h = hunt(p, &gt_tracer_gen, ns, false);
-    diag("%s, %s, by load alone: %u of %u runs, %.1f s, %" PRIu64 " events", p->fault, model_of(p),
-         h.found, h.tries, h.seconds, h.events);
+    diag("%s, %s, by load alone: %u of %u runs, %.1f s, %" PRIu64 " events, window %" PRIu64, p->fault,
+         model_of(p), h.found, h.tries, h.seconds, h.events, h.window);
 }
 
 static bool wanted(const char *fault, int argc, char **argv)
@@ -248,7 +268,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < N_PROGRAMS; i++)
         n += wanted(programs[i].fault, argc, argv);
     if (ns == 0)
-        plan(2 * n);
+        plan(3 * n);
     for (size_t i = 0; i < N_PROGRAMS; i++) {
         if (!wanted(programs[i].fault, argc, argv))
             continue;

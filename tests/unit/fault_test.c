@@ -144,7 +144,7 @@ static bool is_one_of(const char *word, const char *const *list, size_t n)
 
 static bool well_said(const struct gt_fault_info *f)
 {
-    return strlen(f->reference) > 0 && strlen(f->cls) > 0 && strlen(f->summary) > 20 &&
+    return strlen(f->reference) > 0 && strlen(f->cls) > 0 && strlen(f->windows) > 0 && strlen(f->summary) > 20 &&
            (!f->seed || IS_ONE_OF(f->seed, "000", "001", "002", "003", "004")) &&
            IS_ONE_OF(f->oracle, "order", "truth", "ownership", "locks", "liveness") &&
            IS_ONE_OF(f->test, "syscall-storm", "gc-stop", "procs-churn", "start-stop", "inject",

@@ -77,12 +77,13 @@ static void calls_and_traces(void *rt)
 
 /* Those whose windows are narrow and whose oracle is the order. */
 static const struct hunt table[] = {
-    {"self_stop", calls_and_stops, 2, GT_SYSCALLS_STATUS, GT_PERTURB_MEDIUM, NULL},
-    {"retake_unguarded", calls_and_stops, 4, GT_SYSCALLS_STATUS, GT_PERTURB_MEDIUM, NULL},
-    {"reacquire_unguarded", calls_and_stops, 4, GT_SYSCALLS_STATUS, GT_PERTURB_MEDIUM, NULL},
-    {"status_in_window", calls, 6, GT_SYSCALLS_STATUS, GT_PERTURB_MEDIUM, NULL},
-    {"start_awaits_nobody", calls_and_traces, 2, GT_SYSCALLS_SCANBIT, GT_PERTURB_MEDIUM, NULL},
-    {"mark_after_generation", calls, 8, GT_SYSCALLS_SCANBIT, GT_PERTURB_MEDIUM, NULL},
+    {"self_stop", calls_and_stops, 2, GT_SYSCALLS_STATUS, GT_PERTURB_MEDIUM, NULL, SELF_STOP_CLASSES,
+     "syscall-gives-other"},
+    {"retake_unguarded", calls_and_stops, 4, GT_SYSCALLS_STATUS, GT_PERTURB_MEDIUM, NULL, "failed-to-advance", NULL},
+    {"reacquire_unguarded", calls_and_stops, 4, GT_SYSCALLS_STATUS, GT_PERTURB_MEDIUM, NULL, "failed-to-advance", NULL},
+    {"status_in_window", calls, 6, GT_SYSCALLS_STATUS, GT_PERTURB_MEDIUM, NULL, NULL, NULL},
+    {"start_awaits_nobody", calls_and_traces, 2, GT_SYSCALLS_SCANBIT, GT_PERTURB_MEDIUM, NULL, NULL, NULL},
+    {"mark_after_generation", calls, 8, GT_SYSCALLS_SCANBIT, GT_PERTURB_MEDIUM, NULL, NULL, NULL},
 };
 #define N_TABLE (sizeof table / sizeof *table)
 

@@ -81,11 +81,15 @@ static const char *models_of(const struct gt_stress_need *n)
 static void put_windows(FILE *f, const struct gt_stress_ops *t)
 {
     fprintf(f, "\n## Windows\n\nCounted from the runtime's journal. A run in which one stays below "
-               "its least is inconclusive.\n\n"
-               "| window | least | syscall model | entered when |\n| --- | --- | --- | --- |\n");
-    for (int i = 0; i < GT_STRESS_NEEDS_MAX && t->windows[i].least; i++)
-        fprintf(f, "| `%s` | %llu | %s | %s |\n", gt_window_name(t->windows[i].window),
-                (unsigned long long)t->windows[i].least, models_of(&t->windows[i]),
+               "its least is inconclusive: in any run, and in a minute (of a shorter or longer run its "
+               "share, rounded down). [Where these come from](../stress-windows.md).\n\n"
+               "| window | least | in a minute | from Ps | syscall model | entered when |\n"
+               "| --- | --- | --- | --- | --- | --- |\n");
+    for (int i = 0; i < GT_STRESS_NEEDS_MAX && gt_stress_needs(&t->windows[i]); i++)
+        fprintf(f, "| `%s` | %llu | %llu | %d | %s | %s |\n", gt_window_name(t->windows[i].window),
+                (unsigned long long)t->windows[i].least, (unsigned long long)t->windows[i].per_min,
+                t->windows[i].procs ? t->windows[i].procs : 1,
+                models_of(&t->windows[i]),
                 gt_window_text(t->windows[i].window));
 }
 
@@ -131,6 +135,22 @@ static void tests_index(bool write)
 }
 
 /* ---- faults ----------------------------------------------------------------------------------- */
+/* "a,b|c": `a`, and `b` or `c`. A bar would end the cell of a table. */
+static void put_needed(FILE *f, const char *windows)
+{
+    fprintf(f, "| windows that it needs | ");
+    if (strncmp(windows, "none: ", 6) == 0) {
+        fprintf(f, "%s |\n", windows);
+        return;
+    }
+    for (const char *at = windows; *at;) {
+        size_t n = strcspn(at, ",|");
+        fprintf(f, "`%.*s`%s", (int)n, at, at[n] == ',' ? ", and " : at[n] ? " or " : "");
+        at += n + (at[n] != '\0');
+    }
+    fprintf(f, " |\n");
+}
+
 static void fault_page(const struct gt_fault_info *x, bool write)
 {
     struct page p;
@@ -140,6 +160,7 @@ static void fault_page(const struct gt_fault_info *x, bool write)
     fprintf(p.f, "| | |\n| --- | --- |\n| reference | %s |\n| seed | %s |\n", x->reference,
             x->seed ? x->seed : "none");
     fprintf(p.f, "| oracle that must see it | %s |\n| class | `%s` |\n", x->oracle, x->cls);
+    put_needed(p.f, x->windows);
     fprintf(p.f, "| stress test | [%s](../stress/%s.md) |\n| syscall model | %s |\n", x->test, x->test,
             x->syscalls);
     if (x->options[0])
@@ -168,12 +189,17 @@ static void faults_index(bool write)
 static void lists_agree(void)
 {
     char err[2048];
+    const uint64_t none[GT_WINDOWS] = {0};
+    uint64_t n;
+    for (size_t i = 0; gt_fault_info(i); i++)
+        ok(gt_windows_needed(gt_fault_info(i)->windows, none, &n) == 0, "the windows of %s are there",
+           gt_fault_info(i)->name);
     for (size_t i = 0; gt_fault_info(i); i++)
         ok(gt_stress_find(gt_fault_info(i)->test, err, sizeof err) != NULL,
            "the stress test of %s, %s, is there", gt_fault_info(i)->name, gt_fault_info(i)->test);
     for (size_t i = 0; gt_stress_at(i); i++) {
         const struct gt_stress_ops *t = gt_stress_at(i);
-        ok(*t->text && *t->bugs && t->windows[0].least > 0, "%s: text, bugs, windows",
+        ok(*t->text && *t->bugs && gt_stress_needs(&t->windows[0]), "%s: text, bugs, windows",
            t->head.name);
     }
 }

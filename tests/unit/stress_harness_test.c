@@ -18,6 +18,7 @@
 #include "harness/cell.h"
 #include "harness/drive.h"
 #include "harness/judge.h"
+#include "harness/seer.h"
 #include "harness/tap.h"
 #include "harness/truth.h"
 #include "tap.h"
@@ -228,9 +229,19 @@ static void test_windows(void)
     struct gt_stress_cell c = cell_of(&t);
     ok(drive(&c) == GT_STRESS_INCONCLUSIVE && strstr(r.why, "foreign-born"),
        "a window that was not entered is named");
+    t.windows[0].procs = 3;
+    ok(drive(&c) == GT_STRESS_OK, "nor is one that takes more Ps");
+    t.windows[0] = (struct gt_stress_need){.window = GT_WINDOW_foreign_born, .per_min = 1};
+    ok(drive(&c) == GT_STRESS_OK, "one that is entered at times only is not missed in a short run");
+    t.windows[0].per_min = 60000;
+    ok(drive(&c) == GT_STRESS_INCONCLUSIVE && strstr(r.why, "0 times, "), "its share of a short run is: %s", r.why);
+    t.windows[0] = (struct gt_stress_need){.window = GT_WINDOW_foreign_born, .least = 1};
     t.windows[0].models = 1u << GT_SYSCALLS_STATUS;
     ok(drive(&c) == GT_STRESS_OK, "one of the other syscall model is not missed");
     t.windows[0] = (struct gt_stress_need){.window = GT_WINDOW_foreign_advance, .least = 1};
+    c.generation_ns = 1000 * MS;
+    ok(drive(&c) == GT_STRESS_OK, "nor one of generations that are longer than a round");
+    c.generation_ns = MS;
     c.config.tracer = plugin(GT_MAGIC_TRACER, "locked");
     ok(drive(&c) == GT_STRESS_OK, "nor one of generations where there are none");
 }
@@ -428,6 +439,170 @@ static void test_tracers(void)
     ok(drive(&c) == GT_STRESS_INCONSISTENT && !counted_by("order/"), "truth alone");
 }
 
+/* ---- what is not looked at ---------------------------------------------------- */
+static void test_blind(void)
+{
+    struct gt_stress_ops t = test_of("blind", run_yields);
+    struct gt_stress_cell c = cell_of(&t);
+    c.config.tracer = plugin(GT_MAGIC_TRACER, "count");
+    c.oracles = 1u << GT_ORACLE_ORDER | 1u << GT_ORACLE_TRUTH | 1u << GT_ORACLE_CONSERVATION |
+                1u << GT_ORACLE_TEST;
+    ok(drive(&c) == GT_STRESS_INCONCLUSIVE && strstr(r.why, "not checkable") && r.rounds > 0,
+       "oracles of traces alone, with a tracer that writes none: not checkable");
+    c.oracles |= 1u << GT_ORACLE_LOCKS;
+    ok(drive(&c) == GT_STRESS_OK && r.blind == (1u << GT_ORACLE_ORDER | 1u << GT_ORACLE_TRUTH |
+                                                1u << GT_ORACLE_CONSERVATION),
+       "beside another it is ok, and says which had nothing to look at");
+    struct gt_tracer_ops no_books = *(const struct gt_tracer_ops *)plugin(GT_MAGIC_TRACER, "gen");
+    no_books.books = NULL;
+    c.config.tracer = &no_books;
+    c.oracles = 1u << GT_ORACLE_CONSERVATION;
+    ok(drive(&c) == GT_STRESS_INCONCLUSIVE, "conservation without books");
+    c.config.tracer = plugin(GT_MAGIC_TRACER, "gen");
+    ok(drive(&c) == GT_STRESS_OK && r.blind == 0, "with them");
+}
+
+/* A trace that is on, and of which the tracer hands no byte to its reader. */
+static int (*real_start)(void *t, const struct gt_trace_options *o);
+static int64_t swallow(void *arg, const void *data, size_t n)
+{
+    (void)arg;
+    (void)data;
+    return (int64_t)n;
+}
+
+static int start_silent(void *t, const struct gt_trace_options *o)
+{
+    static struct gt_trace_sink nowhere = {.write = swallow};
+    struct gt_trace_options to_nowhere = *o;
+    to_nowhere.sink = &nowhere;
+    return real_start(t, &to_nowhere);
+}
+
+static void test_silent(void)
+{
+    struct gt_stress_ops t = test_of("silent", run_yields);
+    struct gt_stress_cell c = cell_of(&t);
+    struct gt_tracer_ops silent = *c.config.tracer;
+    real_start = silent.start;
+    silent.start = start_silent;
+    c.config.tracer = &silent;
+    c.oracles = 1u << GT_ORACLE_ORDER;
+    ok(drive(&c) == GT_STRESS_INCONSISTENT && counted("order/no-trace"),
+       "a trace of which not a byte comes: seen by order");
+}
+
+/* ---- rules broken outside of rounds --------------------------------------------- */
+static const struct gt_tracer_host *told_host;
+static const struct gt_tracer_ops *told_tracer;
+
+static int init_breaks(void *t, const struct gt_tracer_host *host)
+{
+    host->violation(host, 1, "as it is made");
+    return told_tracer->init(t, host);
+}
+
+static int init_notes(void *t, const struct gt_tracer_host *host)
+{
+    told_host = host;
+    return told_tracer->init(t, host);
+}
+
+static void fini_breaks(void *t)
+{
+    told_host->violation(told_host, 1, "as it goes");
+    told_tracer->fini(t);
+}
+
+static void test_outside_rounds(void)
+{
+    struct gt_stress_ops t = test_of("outside", run_yields);
+    struct gt_stress_cell c = cell_of(&t);
+    struct gt_tracer_ops bad = *c.config.tracer;
+    told_tracer = c.config.tracer;
+    c.config.tracer = &bad;
+    bad.init = init_breaks;
+    ok(drive(&c) == GT_STRESS_INCONSISTENT && counted("ownership/tracing") && r.inconsistencies == 1,
+       "a rule that is broken as the runtime is made");
+    bad.init = init_notes;
+    bad.fini = fini_breaks;
+    ok(drive(&c) == GT_STRESS_INCONSISTENT && counted("ownership/tracing") && r.inconsistencies == 1,
+       "and one as it is destroyed");
+    c.oracles &= ~(1u << GT_ORACLE_OWNERSHIP);
+    ok(drive(&c) == GT_STRESS_OK, "nobody asked for them");
+}
+
+static int set_procs_fails(int32_t n)
+{
+    (void)n;
+    return -EIO;
+}
+
+static void test_procs(void)
+{
+    struct gt_stress_ops t = test_of("procs", run_yields);
+    struct gt_stress_cell c = cell_of(&t);
+    struct gt_runtime_ops ops = gt_gmp;
+    t.flags = GT_STRESS_PROCS;
+    ok(drive(&c) == GT_STRESS_OK, "the number of Ps is given back");
+    ops.set_procs = set_procs_fails;
+    c.ops = &ops;
+    ok(drive(&c) == GT_STRESS_FAILED && strstr(r.why, "Ps cannot be set back to 2"),
+       "and it is said when that fails");
+}
+
+/* ---- planted faults: who must see them -------------------------------------------- */
+static void sees(const char *oracle_class, const struct gt_fault_info *f, uint64_t window)
+{
+    uint64_t windows[GT_WINDOWS] = {0};
+    char oracle[20];
+    const char *slash = strchr(oracle_class, '/');
+    snprintf(oracle, sizeof oracle, "%.*s", (int)(slash - oracle_class), oracle_class);
+    for (int i = 0; i < GT_ORACLES; i++)
+        if (strcmp(gt_oracle_name((enum gt_oracle)i), oracle) == 0)
+            gt_result_count(&r, (enum gt_oracle)i, slash + 1, 1);
+    windows[GT_WINDOW_proc_reborn_trace] = window;
+    gt_fault_note(f, &r, 5, windows);
+    gt_result_say(&r, GT_STRESS_INCONSISTENT, "seen");
+}
+
+static void test_seers(void)
+{
+    struct gt_stress_ops t = test_of("seers", run_yields);
+    struct gt_stress_cell c = cell_of(&t);
+    const struct gt_fault_info *f = gt_fault_named("dead_ps_kept_on_stop");
+    uint64_t n;
+    c.config.fault = "dead_ps_kept_on_stop";
+    ok(f && gt_fault_hunted(&c) == f && strcmp(f->oracle, "order") == 0, "order must see it");
+    memset(&r, 0, sizeof r);
+    sees("truth/outside-section", f, 3);
+    gt_fault_judge(&c, &r);
+    ok(!gt_fault_found(&c, &r) && r.verdict == GT_STRESS_INCONCLUSIVE &&
+           strstr(r.why, "seen by truth/outside-section, but not by order"),
+       "what truth alone saw is not found: %s", r.why);
+    memset(&r, 0, sizeof r);
+    sees("truth/outside-section", f, 3);
+    sees("order/failed-to-advance", f, 2);
+    gt_fault_judge(&c, &r);
+    ok(gt_fault_found(&c, &r) && r.verdict == GT_STRESS_INCONSISTENT && gt_fault_sight(&c, &r)->window == 2 &&
+           strcmp(gt_fault_sight(&c, &r)->name, "order/failed-to-advance") == 0 &&
+           strcmp(r.first.name, "truth/outside-section") == 0,
+       "when order has too it is, with its window, and truth was the first");
+    memset(&r, 0, sizeof r);
+    sees("order/inconsistent-goroutine-status", f, 2);
+    ok(!gt_fault_found(&c, &r), "under another class it is not");
+    c.oracles = 1u << GT_ORACLE_TRUTH;
+    ok(!gt_fault_hunted(&c) && gt_fault_found(&c, &r), "where order was not asked for, any will do");
+    const uint64_t some[GT_WINDOWS] = {[GT_WINDOW_advance] = 4, [GT_WINDOW_trace_stop] = 1};
+    ok(gt_windows_needed("advance,trace-stop", some, &n) == 0 && n == 1, "windows: each");
+    ok(gt_windows_needed("inject|advance,advance", some, &n) == 0 && n == 4, "one of them, and each");
+    ok(gt_windows_needed("inject,advance", some, &n) == 0 && n == 0, "one is missing");
+    ok(gt_windows_needed("none: so", some, &n) == 0 && n == UINT64_MAX, "none is needed");
+    ok(gt_windows_needed("advance,inje", some, &n) == -EINVAL &&
+           gt_windows_needed("", some, &n) == -EINVAL && gt_windows_needed("none: ", some, &n) == -EINVAL,
+       "names that are none");
+}
+
 /* ---- a full disk ---------------------------------------------------------------- */
 static void test_full(void)
 {
@@ -554,6 +729,11 @@ int main(void)
     test_crash();
     test_traces();
     test_tracers();
+    test_blind();
+    test_silent();
+    test_outside_rounds();
+    test_procs();
+    test_seers();
     test_full();
     test_profile();
     test_names();

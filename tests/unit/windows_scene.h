@@ -38,7 +38,7 @@ static inline void count_round(struct scene *s)
     uint64_t lost = 0;
     s->n = 0;
     gt_journal_each(s->rt, keep, s, &lost);
-    if (lost != 0 || gt_windows_count(&s->w, s->e, s->n) != 0)
+    if (lost != 0 || gt_windows_count(&s->w, s->e, s->n, NULL) != 0)
         bail_out("%llu entries lost", (unsigned long long)lost);
 }
 

@@ -304,6 +304,122 @@ static void procs(void)
     IS(&s, proc_reborn_trace, 3);
 }
 
+/* Dead as a trace stops is what counts, not in which trace it died or whether in one. */
+static void procs_between_fn(void *arg)
+{
+    (void)arg;
+    expect(R->set_procs(3) == 0); /* no trace */
+    trace_on();
+    trace_off();
+    expect(R->set_procs(4) == 0); /* between two */
+    trace_on();
+    trace_off(); /* one P: dead as the first stopped, there in the second */
+    expect(R->set_procs(2) == 0 && R->set_procs(4) == 0);
+    trace_on();
+    expect(R->set_procs(2) == 0);
+    trace_off();
+    expect(R->set_procs(4) == 0); /* two more would be, if another trace came */
+}
+
+static void procs_between(void)
+{
+    struct scene s = {.procs = 4};
+    play(&s, procs_between_fn);
+    IS(&s, proc_died, 2);
+    IS(&s, proc_reborn, 0);
+    IS(&s, proc_reborn_trace, 1);
+}
+
+/* A G that waits from one generation into the next, and one that does so without a trace. */
+static void waits_for_wg(void *arg)
+{
+    struct scene *s = arg;
+    tell(&s->inside);
+    R->wg_wait((struct gt_wg *)(uintptr_t)s->k);
+    R->wg_done(s->wg);
+}
+
+static void parks_alone(void *arg)
+{
+    (void)arg;
+    R->sleep(GT_NS_PER_MS); /* no trace */
+}
+
+static void waits_fn(void *arg)
+{
+    struct scene *s = arg;
+    for (int i = 0; i < 2; i++) {
+        struct gt_wg *wg = R->wg_new();
+        gt_store_relaxed(&s->inside, 0u);
+        s->wg = R->wg_new();
+        R->wg_add(s->wg, 1);
+        R->wg_add(wg, 1);
+        s->k = (uint64_t)(uintptr_t)wg;
+        if (i == 0)
+            trace_on();
+        expect(R->go(waits_for_wg, s) == 0);
+        while (!told(&s->inside))
+            R->yield();
+        for (int k = 0; k < 100; k++) /* it parks right after it has told */
+            R->yield();
+        if (i == 0)
+            advance(s->rt);
+        R->wg_done(wg);
+        R->wg_wait(s->wg);
+        if (i == 0)
+            trace_off();
+        R->wg_free(wg);
+        R->wg_free(s->wg);
+    }
+}
+
+static void ready_across(void)
+{
+    struct scene s = {.procs = 1};
+    play(&s, waits_fn);
+    SOME(&s, ready_across);
+    struct scene without = {.procs = 1};
+    play(&without, parks_alone);
+    IS(&without, ready_across, 0);
+}
+
+/* A thread that ends under a trace, and one that ends without. */
+static void locked_end(void *arg)
+{
+    struct scene *s = arg;
+    R->lock_thread();
+    R->wg_done(s->wg);
+}
+
+static void threads_end_fn(void *arg)
+{
+    struct scene *s = arg;
+    s->wg = R->wg_new();
+    for (uint64_t i = 0; i < s->k; i++) {
+        R->wg_add(s->wg, 1);
+        expect(R->go(locked_end, s) == 0);
+        R->wg_wait(s->wg);
+        R->sleep(5 * GT_NS_PER_MS);
+    }
+    R->wg_free(s->wg);
+}
+
+static void threads_end_traced(void *arg)
+{
+    trace_on();
+    threads_end_fn(arg);
+    trace_off();
+}
+
+static void threads_left(void)
+{
+    struct scene s = {.k = 3}, without = {.k = 3};
+    play(&s, threads_end_traced);
+    SOME(&s, thread_left);
+    play(&without, threads_end_fn);
+    IS(&without, thread_left, 0);
+}
+
 /* ---- foreign threads -------------------------------------------------------------------------------- */
 static void called(void *arg)
 {
@@ -362,6 +478,9 @@ int main(void)
     lists();
     list_across();
     procs();
+    procs_between();
+    ready_across();
+    threads_left();
     foreign();
     ok(gt_load_relaxed(&bad) == 0, "every scene went as written");
     return done_testing();

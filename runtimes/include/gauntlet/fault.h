@@ -16,6 +16,8 @@ struct gt_fault_info {
     const char *reference; /* where the historic bug is written down */
     const char *oracle;    /* which oracle must see it */
     const char *cls;       /* under which class of inconsistency; several with commas: any */
+    const char *windows;   /* that a round must have entered in which that oracle sees it: "a,b|c"
+                              is a, and b or c; or "none: REASON" */
     const char *test;      /* the stress test that is meant to find it */
     const char *syscalls;  /* the syscall model in which it exists: "status", "scanbit", "both" */
     const char *options;   /* of that stress test when it looks for it, as one types them; may be "" */

@@ -53,6 +53,8 @@ struct gt_config {
     struct gt_gc_options gc;
     bool check_owner;     /* lean build: check who takes a stack, as the oracle build always does */
     const char *fault;    /* NULL; else a planted fault of faults.def, in a build that has them */
+    uint64_t *broken; /* NULL; else GT_VIOLATIONS words, into which destroy adds all that were
+                         counted in the runtime's life, by kind: its own among them */
 };
 /* All defaults; scheduler, tracer and procs are still to be set. */
 void gt_config_init(struct gt_config *c);
