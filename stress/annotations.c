@@ -91,6 +91,6 @@ const struct gt_stress_ops gt_stress_annotations = {
             "golang/go #62627: a region that ends without a begin was no error but a crash",
     .needs = GT_RT_TRACE | GT_RT_TIMERS,
     .flags = GT_STRESS_TRACES,
-    .windows = {{GT_WINDOW_trace_start, 1, 0}},
+    .windows = {{.window = GT_WINDOW_trace_start, .least = 1}},
     .run = run,
 };

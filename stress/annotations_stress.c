@@ -116,6 +116,6 @@ const struct gt_stress_ops gt_stress_annotations_stress = {
     .bugs = "the number of a text was used again for another one in the next generation\n"
             "golang/go #67379: a buffer was lost in the middle of an event that came inside another",
     .needs = GT_RT_CHAN,
-    .windows = {{GT_WINDOW_trace_start, 1, 0}},
+    .windows = {{.window = GT_WINDOW_trace_start, .least = 1}},
     .run = run,
 };

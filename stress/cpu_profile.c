@@ -48,6 +48,6 @@ const struct gt_stress_ops gt_stress_cpu_profile = {
             "golang/go #70454: profile and trace started and stopped at once",
     .needs = GT_RT_TRACE | GT_RT_TIMERS | GT_RT_SYSCALL,
     .flags = GT_STRESS_TRACES | GT_STRESS_PROFILE,
-    .windows = {{GT_WINDOW_trace_start, 1, 0}},
+    .windows = {{.window = GT_WINDOW_trace_start, .least = 1}},
     .run = run,
 };

@@ -140,6 +140,6 @@ const struct gt_stress_ops gt_stress_futile_wakeup = {
         "its G twice, so there are no more parks than operations.",
     .bugs = "a channel or a select that wakes a G and lets it find nothing",
     .needs = GT_RT_CHAN,
-    .windows = {{GT_WINDOW_trace_start, 1, 0}},
+    .windows = {{.window = GT_WINDOW_trace_start, .least = 1}},
     .run = run,
 };

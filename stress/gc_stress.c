@@ -115,6 +115,7 @@ const struct gt_stress_ops gt_stress_gc_stress = {
             "golang/go #63864: the goal of the heap was garbage in the trace",
     .needs = GT_RT_GC | GT_RT_TRACE | GT_RT_TIMERS,
     .flags = GT_STRESS_TRACES,
-    .windows = {{GT_WINDOW_trace_start, 1, 0}, {GT_WINDOW_world_stop, 1, 0}},
+    .windows = {{.window = GT_WINDOW_trace_start, .least = 1},
+                {.window = GT_WINDOW_world_stop, .least = 1}},
     .run = run,
 };

@@ -47,6 +47,7 @@ const struct gt_stress_ops gt_stress_gomaxprocs = {
             "golang/go #74054: a change of the number of Ps early in a generation",
     .needs = GT_RT_PROCS | GT_RT_GC | GT_RT_TIMERS,
     .flags = GT_STRESS_PROCS,
-    .windows = {{GT_WINDOW_proc_died, 1, 0}, {GT_WINDOW_world_stop, 1, 0}},
+    .windows = {{.window = GT_WINDOW_proc_died, .least = 1},
+                {.window = GT_WINDOW_world_stop, .least = 1}},
     .run = run,
 };

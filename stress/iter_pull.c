@@ -174,6 +174,6 @@ const struct gt_stress_ops gt_stress_iter_pull = {
     .bugs = "golang/go #65889: a direct switch ignored that a G was locked to its thread\n"
             "a direct switch whose events do not fit what was switched",
     .needs = GT_RT_CORO | GT_RT_CHAN | GT_RT_SYSCALL,
-    .windows = {{GT_WINDOW_switch_direct, 1, 0}},
+    .windows = {{.window = GT_WINDOW_switch_direct, .least = 1}},
     .run = run,
 };

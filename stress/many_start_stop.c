@@ -57,6 +57,7 @@ const struct gt_stress_ops gt_stress_many_start_stop = {
     .bugs = "golang/go #65318: state of one trace was taken for that of the next",
     .needs = GT_RT_TRACE | GT_RT_GC | GT_RT_TIMERS,
     .flags = GT_STRESS_TRACES,
-    .windows = {{GT_WINDOW_trace_start, 1, 0}, {GT_WINDOW_world_stop, 1, 0}},
+    .windows = {{.window = GT_WINDOW_trace_start, .least = 1},
+                {.window = GT_WINDOW_world_stop, .least = 1}},
     .run = run,
 };

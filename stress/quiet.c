@@ -26,6 +26,6 @@ const struct gt_stress_ops gt_stress_quiet = {
     .bugs = "the race of a thread that goes idle with work that is queued just then\n"
             "the race of the owner of a run queue with two thieves for its next slot",
     .needs = GT_RT_SYSCALL | GT_RT_CHAN,
-    .windows = {{GT_WINDOW_trace_start, 1, 0}},
+    .windows = {{.window = GT_WINDOW_trace_start, .least = 1}},
     .run = run,
 };

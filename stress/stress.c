@@ -119,6 +119,6 @@ const struct gt_stress_ops gt_stress_stress = {
             "golang/go #68090: stacks of Gs that were interrupted",
     .needs = GT_RT_CHAN | GT_RT_TIMERS | GT_RT_TRACE | GT_RT_PROCS,
     .flags = GT_STRESS_TRACES | GT_STRESS_PROCS,
-    .windows = {{GT_WINDOW_trace_start, 1, 0}},
+    .windows = {{.window = GT_WINDOW_trace_start, .least = 1}},
     .run = run,
 };

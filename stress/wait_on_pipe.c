@@ -137,6 +137,7 @@ const struct gt_stress_ops gt_stress_wait_on_pipe = {
             "golang/go #66889: its stack was walked from the wrong frame",
     .needs = GT_RT_TRACE | GT_RT_SYSCALL | GT_RT_PARK | GT_RT_TIMERS,
     .flags = GT_STRESS_TRACES,
-    .windows = {{GT_WINDOW_trace_start, 1, 0}, {GT_WINDOW_syscall_lost, 1, 0}},
+    .windows = {{.window = GT_WINDOW_trace_start, .least = 1},
+                {.window = GT_WINDOW_syscall_lost, .least = 1}},
     .run = run,
 };

@@ -90,6 +90,7 @@ static const struct required workload_ops[] = {
     ALWAYS(gt_workload_ops, run),
 };
 #define PEER GT_RT_SUBPROCESS
+#define IN_PROCESS(op, flags) {#op, offsetof(struct gt_runtime_ops, op), (flags), PEER}
 static const struct required runtime_ops[] = {
     UNLESS(gt_runtime_ops, create, PEER),
     UNLESS(gt_runtime_ops, run, PEER),
@@ -124,8 +125,8 @@ static const struct required runtime_ops[] = {
     WITH(gt_runtime_ops, coro_new, GT_RT_CORO),
     WITH(gt_runtime_ops, coro_switch, GT_RT_CORO),
     WITH(gt_runtime_ops, coro_free, GT_RT_CORO),
-    WITH(gt_runtime_ops, trace_start, GT_RT_TRACE),
-    WITH(gt_runtime_ops, trace_stop, GT_RT_TRACE),
+    IN_PROCESS(trace_start, GT_RT_TRACE), /* a peer elsewhere traces when run_cell is asked to */
+    IN_PROCESS(trace_stop, GT_RT_TRACE),
     WITH(gt_runtime_ops, run_cell, GT_RT_SUBPROCESS),
 };
 

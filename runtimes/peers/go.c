@@ -549,7 +549,7 @@ static int run_cell(const struct gt_cell_spec *s, struct gt_cell_result *r)
 
 const struct gt_runtime_ops gt_peer_go = {
     .head = GT_PLUGIN_HEAD(GT_MAGIC_RUNTIME, struct gt_runtime_ops, "go",
-                           "Go itself: the same workloads as a Go program, in its own process",
+                           "Go itself: the same workloads as a Go program, in a process of its own",
                            GT_RT_SUBPROCESS | GT_RT_TRACE),
     .run_cell = run_cell,
 };

@@ -18,6 +18,7 @@ for entry in json.load(open(sys.argv[1])):
     if not entry["file"].endswith(".c"):
         continue
     cut = [w for i, w in enumerate(words[1:], 1) if not (w in ("-o", "-MF", "-MT", "-MD", "-c") or words[i - 1] in ("-o", "-MF", "-MT"))]
+    cut = [w for w in cut if not w.startswith("--param=")]  # gcc's own, which only it gets
     seen[tuple(cut)] = (entry["directory"], entry["file"])
 
 
