@@ -37,15 +37,21 @@ static const char *seed_at(size_t i)
     return NULL;
 }
 
-/* The rows that compare tracing on with off, and what can be measured so: every workload. */
+/* The rows, then the workloads: what `bench` takes. */
 static const char *workload_at(size_t i)
 {
     const struct gt_bench_row *row;
     for (size_t k = 0; (row = gt_bench_row_at(k)) != NULL; k++)
-        if (row->by_tracer && i-- == 0)
+        if (i-- == 0)
             return row->name;
     const struct gt_workload_ops *w = gt_workload_at(i);
     return w ? w->head.name : NULL;
+}
+
+static const char *runtime_at(size_t i)
+{
+    const struct gt_plugin_head *h = gt_plugin_builtin(GT_MAGIC_RUNTIME, i);
+    return h ? h->name : NULL;
 }
 
 static const char *scheduler_at(size_t i)
@@ -77,7 +83,8 @@ static const struct {
 } lists[GT_PLAN_KEYS] = {
     [GT_PLAN_TESTS] = {test_at, "stress test"},
     [GT_PLAN_FAULT_NAMES] = {fault_at, "fault"},
-    [GT_PLAN_WORKLOADS] = {workload_at, "workload with a tracing row"},
+    [GT_PLAN_WORKLOADS] = {workload_at, "row or workload of bench"},
+    [GT_PLAN_RUNTIMES] = {runtime_at, "runtime that is built here"},
     [GT_PLAN_SCHEDULERS] = {scheduler_at, "scheduler"},
     [GT_PLAN_TRACERS] = {tracer_at, "tracer"},
     [GT_PLAN_SYSCALLS] = {model_at, "syscall model"},

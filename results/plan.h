@@ -25,6 +25,7 @@ enum gt_plan_key {
     GT_PLAN_TESTS,
     GT_PLAN_FAULT_NAMES,
     GT_PLAN_WORKLOADS,
+    GT_PLAN_RUNTIMES, /* beside gmp: they take turns within a cell */
     GT_PLAN_SCHEDULERS,
     GT_PLAN_TRACERS,
     GT_PLAN_SYSCALLS,

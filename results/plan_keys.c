@@ -18,6 +18,7 @@ static const struct key {
     [GT_PLAN_TESTS] = {"tests", NULL, STRESS, STRESS},
     [GT_PLAN_FAULT_NAMES] = {"faults", "--fault", FAULTS, FAULTS},
     [GT_PLAN_WORKLOADS] = {"workloads", NULL, OVERHEAD, OVERHEAD},
+    [GT_PLAN_RUNTIMES] = {"runtimes", "--runtime", OVERHEAD, 0},
     [GT_PLAN_SCHEDULERS] = {"schedulers", "--scheduler", STRESS | FAULTS | OVERHEAD,
                             STRESS | FAULTS | OVERHEAD},
     [GT_PLAN_TRACERS] = {"tracers", "--tracer", STRESS | FAULTS | OVERHEAD, STRESS | FAULTS},

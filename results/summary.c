@@ -107,14 +107,25 @@ static int add_stress(struct gt_summary *s, const json_t *record)
 }
 
 /* ---- figures ---------------------------------------------------------------- */
+static bool is_event(const json_t *e)
+{
+    return strcmp(text_of(e, "row"), "event") == 0;
+}
+
+/* Of the table: an event's price, or a pair. */
+static bool is_figure(const json_t *e)
+{
+    return strcmp(text_of(e, "runtime"), "floor") != 0 &&
+           gt_record_verdict(e) != GT_VERDICT_SKIPPED &&
+           (is_event(e) || json_object_get(json_object_get(e, "pair"), "percent"));
+}
+
 static void add_figure(struct gt_summary_row *row, const json_t *e, bool open)
 {
     const json_t *share = json_object_get(json_object_get(e, "pair"), "percent");
     const json_t *percent = json_object_get(share, "median"), *value = json_object_get(e, "median");
-    bool event = strcmp(text_of(e, "row"), "event") == 0;
+    bool event = is_event(e);
     enum gt_verdict v = gt_record_verdict(e);
-    if (v == GT_VERDICT_SKIPPED || !(event || share))
-        return;
     if (open || v != GT_VERDICT_OK) {
         row->n_void++;
     } else if (event && json_is_number(value)) {
@@ -133,9 +144,12 @@ static int add_overhead(struct gt_summary *s, const json_t *record)
     json_t *e;
     json_array_foreach(json_object_get(record, "benchmarks"), i, e)
     {
-        if (strcmp(text_of(e, "runtime"), "floor") == 0)
+        const char *runtime = text_of(e, "runtime");
+        bool ours = !*runtime || strcmp(runtime, "gmp") == 0;
+        if (!is_figure(e))
             continue;
-        struct gt_summary_row *row = row_of(s, text_of(e, "scheduler"), text_of(e, "tracer"));
+        struct gt_summary_row *row =
+            row_of(s, ours ? text_of(e, "scheduler") : runtime, text_of(e, "tracer"));
         if (!row)
             return -ENOMEM;
         add_figure(row, e, open);
