@@ -75,7 +75,7 @@ done
 report 2 "'colours' is no chart" --store="$place/store.sqlite" --chart="$place/x.svg" --chart-of=colours
 
 # ---- the end of a run: the page, and the exit status that the run has by itself
-printf '[stress]\ntests = gc-stop, inject\nduration = 200ms\n[overhead]\nworkloads = on-yield\nduration = 50ms\nrepetitions = 3\n' >tiny.ini
+printf '[stress]\ntests = gc-stop, inject\nduration = 200ms\n[overhead]\nworkloads = on-yield\nduration = 50ms\nrepetitions = 9\n' >tiny.ini
 make_stand_in
 ends() { # STATUS WORDS FOLDER ARGUMENT...: gauntlet run with the page
   local want=$1 words=$2 out=$3 got=0
