@@ -4,7 +4,7 @@
  *
  *   [stress NAME]     tests x schedulers x tracers x syscalls x procs x bind x generation x perturb
  *   [faults NAME]     faults x the same; a fault takes its test from its own line in faults.def
- *   [overhead NAME]   workloads x schedulers x bind; the tracers of the list share a cell, in turns
+ *   [overhead NAME]   workloads x schedulers x bind; tracers and runtimes share a cell, in turns
  *
  * NAME may be left out. A value is one item or several with commas; a line that begins with a
  * blank and has no '=' goes on with the list above it. `all` stands for every built-in item,
@@ -33,7 +33,7 @@ enum gt_plan_key {
     GT_PLAN_BIND,
     GT_PLAN_GENERATION,
     GT_PLAN_PERTURB,
-    GT_PLAN_DURATION,    /* of one cell */
+    GT_PLAN_DURATION,    /* of one cell. From here on one value, above it lists */
     GT_PLAN_REPETITIONS, /* samples of each figure */
     GT_PLAN_RUNS,        /* how often each cell is run, each time with another seed */
     GT_PLAN_TIMEOUT,     /* after so long a cell is killed; not given: GT_PLAN_PATIENCE */

@@ -19,18 +19,29 @@ static uint64_t combinations(const struct gt_plan_section *s)
     return n;
 }
 
-static int join(struct gt_plan_section *s)
+/* The items share a cell. */
+static int join(struct gt_plan_section *s, int key)
 {
-    const struct gt_plan_list *l = &s->list[GT_PLAN_TRACERS];
+    const struct gt_plan_list *l = &s->list[key];
     size_t size = 1;
+    if (l->n == 0 || gt_plan_key_is_axis((enum gt_plan_key)key, s->kind))
+        return 0;
     for (uint32_t i = 0; i < l->n; i++)
         size += strlen(l->item[i]) + 1;
-    s->joined = calloc(1, size);
-    for (uint32_t i = 0; s->joined && i < l->n; i++) {
-        strcat(s->joined, i ? "," : "");
-        strcat(s->joined, l->item[i]);
+    char *text = s->joined[key] = calloc(1, size);
+    for (uint32_t i = 0; text && i < l->n; i++) {
+        strcat(text, i ? "," : "");
+        strcat(text, l->item[i]);
     }
-    return s->joined ? 0 : -ENOMEM;
+    return text ? 0 : -ENOMEM;
+}
+
+static int join_all(struct gt_plan_section *s)
+{
+    int rc = 0;
+    for (int k = 0; k < GT_PLAN_DURATION && rc == 0; k++)
+        rc = join(s, k);
+    return rc;
 }
 
 static int name_cell(struct gt_plan_cell *c)
@@ -60,7 +71,7 @@ static void choose(struct gt_plan_cell *c, const struct gt_plan_section *s, uint
             c->value[k] = l->item[i % l->n];
             i /= l->n;
         } else {
-            c->value[k] = k == GT_PLAN_TRACERS ? s->joined : l->item[0];
+            c->value[k] = k < GT_PLAN_DURATION ? s->joined[k] : l->item[0];
         }
     }
     c->run = (uint32_t)i + 1;
@@ -118,7 +129,7 @@ int gt_plan_expand(struct gt_plan *p, char *err, size_t size)
         total += combinations(s);
         if (total > CELLS_MAX)
             return gt_plan_wrong(p, err, size, s->line, "more than %d cells", CELLS_MAX);
-        if (s->list[GT_PLAN_TRACERS].n && join(s) != 0)
+        if (join_all(s) != 0)
             return -ENOMEM;
     }
     p->cells = calloc(total, sizeof *p->cells);

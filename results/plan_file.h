@@ -14,7 +14,7 @@ struct gt_plan_section {
     char *title; /* as in the brackets */
     int line;
     struct gt_plan_list list[GT_PLAN_KEYS];
-    char *joined; /* the tracers of an overhead section, with commas */
+    char *joined[GT_PLAN_DURATION]; /* lists that share a cell, with commas */
     int64_t duration_ns, timeout_ns;
     uint32_t runs;
 };

@@ -71,5 +71,5 @@ bool gt_plan_key_is_axis(enum gt_plan_key key, enum gt_plan_kind kind)
 
 bool gt_plan_key_is_scalar(enum gt_plan_key key)
 {
-    return keys[key].axis == 0;
+    return key >= GT_PLAN_DURATION;
 }

@@ -355,7 +355,8 @@ void gt_plan_free(struct gt_plan *p)
                 free(s->list[k].item[j]);
             free(s->list[k].item);
         }
-        free(s->joined);
+        for (int k = 0; k < GT_PLAN_DURATION; k++)
+            free(s->joined[k]);
         free(s->title);
     }
     for (uint32_t i = 0; i < p->n_cells; i++)

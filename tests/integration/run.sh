@@ -204,7 +204,7 @@ bad_plan '[stress]\ntests = inject\ngeneration = often\n' '3: generation: '
 bad_plan '[stress]\ntests = inject\nsyscalls = both\n' "3: syscalls: 'both' is no syscall model: use scanbit, status"
 bad_plan '[stress]\ntests = inject\nbind = socket\n' "3: bind: 'socket' is no binding: use none"
 bad_plan '[faults]\nfaults = nope\n' "2: faults: 'nope' is no fault: use "
-bad_plan '[overhead]\nworkloads = nope\n' "2: workloads: 'nope' is no workload with a tracing row: use event"
+bad_plan '[overhead]\nworkloads = nope\n' "2: workloads: 'nope' is no row or workload of bench: use switch"
 run 2 --plan="$place/absent.ini" || true
 run 2 --faults-program="$place/absent" || true
 run 2 stray || true
