@@ -143,6 +143,20 @@ def _bar(b: Bar, y: float, axis: Axis, colour: int) -> list[str]:
     return [f"<g><title>{html.escape(words)}</title>", *out, "</g>"]
 
 
+def _legend(names: list[str]) -> tuple[list[str], int]:
+    """Its elements, and how many lines they take."""
+    legend: list[str] = []
+    x, line = LEFT, 0
+    for i, name in enumerate(names):
+        wide = 16 + 8 * len(name) + 22
+        if x + wide > WIDTH and x > LEFT:
+            x, line = LEFT, line + 1
+        y = 47 + 18 * line
+        legend.append(f'<rect class="c{i}" x="{x}" y="{y}" width="11" height="11"/><text x="{x + 16}" y="{y + 10}">{html.escape(name)}</text>')
+        x += wide
+    return legend, line + 1
+
+
 def svg(bars: list[Bar], title: str, note: str) -> str:
     names = sorted({b.who for b in bars}, key=_rank)
     works = sorted({b.workload for b in bars}, key=_place)
@@ -163,16 +177,14 @@ def svg(bars: list[Bar], title: str, note: str) -> str:
         f'<text class="small" x="{axis.at(t):.1f}" y="{bottom + 15:.1f}" text-anchor="middle">{nanoseconds(t)}</text>'
         for t in axis.ticks()
     ]
-    legend, x = [], LEFT
-    for i, name in enumerate(names):
-        legend.append(f'<rect class="c{i}" x="{x}" y="47" width="11" height="11"/><text x="{x + 16}" y="57">{html.escape(name)}</text>')
-        x += 16 + 8 * len(name) + 22
-    height = bottom + 44
+    legend, lines = _legend(names)
+    down = 18 * (lines - 1)  # all below the legend
+    height = bottom + 44 + down
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img">',
         f"<title>{html.escape(title)}</title>", f"<style>{_style(len(names))}</style>",
         f'<rect class="ground" width="{WIDTH}" height="{height:.0f}"/>', f'<text class="title" x="16" y="27">{html.escape(title)}</text>',
-        *legend, *grid, *body, f'<text class="small" x="16" y="{height - 8:.1f}">{html.escape(note)}</text>', "</svg>", "",
+        *legend, f'<g transform="translate(0 {down})">', *grid, *body, "</g>", f'<text class="small" x="16" y="{height - 8:.1f}">{html.escape(note)}</text>', "</svg>", "",
     ])  # fmt: skip
 
 
