@@ -411,6 +411,16 @@ static void print_beside(const struct pen *p, const struct gt_bench_part *part, 
     fprintf(p->f, "%s%.12s\n", who ? "  " : "", who ? who : "");
 }
 
+/* Measured with tracing off: with tracers alone there is nothing to set side by side. */
+static bool has_off_cells(const struct pen *p, const struct gt_bench_part *part)
+{
+    const struct gt_bench_choice *c = &p->j->choice;
+    for (uint32_t i = 0; i < c->n_runtimes; i++)
+        if (of_runtime(p, part, c->runtimes[i]->head.name))
+            return true;
+    return false;
+}
+
 static void print_peers(struct pen *p)
 {
     const struct gt_bench_choice *c = &p->j->choice;
@@ -419,7 +429,7 @@ static void print_peers(struct pen *p)
         bool head = false;
         for (uint32_t i = 0; i < p->j->n_done; i++) {
             const struct gt_bench_part *part = &p->j->parts[i];
-            if (!gt_bench_is_workload(&part->group.row))
+            if (!gt_bench_is_workload(&part->group.row) || !has_off_cells(p, part))
                 continue;
             if (!head) {
                 fprintf(p->f, "%s%-19s", p->gap ? "\n" : "", "beside peers");

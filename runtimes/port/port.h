@@ -32,7 +32,7 @@ enum gt_port_flavour {
 #define GT_NO_SANITIZE __attribute__((no_sanitize("thread", "address")))
 #define GT_NORETURN __attribute__((noreturn))
 /* A function that never returns but runs all the time: without it the compiler takes it for one
- * that runs once, and makes it small, not fast. */
+ * that runs once, and places it away from what calls it. */
 #define GT_OFTEN __attribute__((hot))
 #define GT_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define gt_likely(x) __builtin_expect(!!(x), 1)
