@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gate on real measurements: runs of one program pass, and the same program with a spin in the scheduler's `pick`
-that makes a yield 10 % slower does not. Called by integration/gate_real, which says where the plugin stands."""
+that makes a yield 10 % slower does not. Called by integration/gate_real, which says where the plugin stands.
+
+What may depend on the machine's noise is only how far a slowdown must go before the gate is red: it says 3, "cannot
+tell", until then. It must never say 0 to one, and a machine on which it takes more than MOST skips.
+"""
 
 import fnmatch
 import os
@@ -87,11 +91,17 @@ class RealTest(unittest.TestCase):
         return pooled
 
     def equal_runs_pass(self, floors: NoiseFloors) -> None:
-        runs = [run() for _ in range(EQUAL + 1)]
-        found = [gate.status_of(compare_sets(a, b, options(floors))) for a, b in zip(runs, runs[1:])]
-        say(f"equal runs: {found.count(0)} ok, {found.count(1)} red, {found.count(3)} inconclusive of {EQUAL}")
-        self.assertLessEqual(found.count(1), 1)  # of 20 at 1 % each, two have probability 0.02
-        self.assertGreaterEqual(found.count(0), 16)
+        """One disturbance makes two changes of a row of runs, so what was red is asked again: a gate that is red too
+        often is so both times."""
+        for _ in range(2):
+            runs = [run() for _ in range(EQUAL + 1)]
+            found = [gate.status_of(compare_sets(a, b, options(floors))) for a, b in zip(runs, runs[1:])]
+            say(f"equal runs: {found.count(0)} ok, {found.count(1)} red, {found.count(3)} inconclusive of {EQUAL}")
+            if found.count(1) <= 1:  # of 20 at 1 % each, two have probability 0.02
+                break
+        self.assertLessEqual(found.count(1), 1)
+        if found.count(0) < 16:
+            raise self.too_noisy()
 
     def a_slower_one_does_not(self, measured, place: str) -> None:
         """By the program itself, as CI calls it: files in, exit status out."""
@@ -100,18 +110,30 @@ class RealTest(unittest.TestCase):
             s.keep_noise(noise.document_of(measured, BENCH))
         got, rounds = [], calibrated()
         for _ in range(TRIES):
-            base, slow = [], []
-            for _ in range(POOLED):  # in turns
-                base.append(run())
-                slow.append(run(rounds))
-            slower = self.slower(base, slow)
-            status = self.gate_files(select.merge(base), select.merge(slow), place, store)
-            say(f"{rounds} rounds of the spin: {100 * slower:.1f} % slower, the gate says {status}")
-            if status == 1 and slower <= MOST:
-                return
+            slower, status = self.slowed(rounds, place, store)
             got.append((slower, status))
-            rounds = max(1, round(rounds * min(2.0, SLOWDOWN * 1.1 / max(slower, SLOWDOWN / 3))))  # a figure of few rounds is rough
-        self.fail(f"a real slowdown of 10 % passes the gate: {got}")
+            if status == 1:
+                break
+            if slower >= SLOWDOWN:
+                self.assertNotEqual(status, 0, f"a real slowdown passes the gate: {got}")
+            # A figure of few rounds is rough.
+            rounds = max(1, round(rounds * min(2.0, max(1.1, SLOWDOWN * 1.1 / max(slower, SLOWDOWN / 3)))))
+        else:
+            slower, status = self.slowed(rounds * 20, place, store)  # no noise hides a yield that takes thrice as long
+            self.assertEqual(status, 1, f"{100 * slower:.0f} % slower is not red: {got}")
+        if slower > MOST:
+            raise self.too_noisy()
+
+    def slowed(self, rounds: int, place: str, store: str) -> tuple[float, int]:
+        """How much slower that many rounds of the spin make a yield, and what the gate says of it."""
+        base, slow = [], []
+        for _ in range(POOLED):  # in turns
+            base.append(run())
+            slow.append(run(rounds))
+        slower = self.slower(base, slow)
+        status = self.gate_files(select.merge(base), select.merge(slow), place, store)
+        say(f"{rounds} rounds of the spin: {100 * slower:.1f} % slower, the gate says {status}")
+        return slower, status
 
     def slower(self, base, slow) -> float:
         medians = (stats.median(sum(map(times, runs), ())) for runs in (slow, base))
