@@ -7,7 +7,7 @@ set -euo pipefail
 # shellcheck source=tests/integration/lib_results.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib_results.sh"
 results_python 'jsonschema, scipy, sqlite3'
-results_tests records schema select export
+results_tests records schema select export targets
 
 # ---- real records are by the schema
 cat >"$place/tiny.ini" <<'TEXT'
