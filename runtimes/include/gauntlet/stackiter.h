@@ -9,6 +9,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct gt_stack_iter {
@@ -44,23 +45,25 @@ gt_stack_first(const void *g, uintptr_t bytes, const void *own, const void *left
     return (struct gt_stack_step){top - at[0], at[1]};
 }
 
-/* Is the walk from `first` on this one, n steps of which all but the first were read? A true
- * answer needs no bounds: each step is where one was that was inside. */
-static inline __attribute__((always_inline)) bool
-gt_stack_same(const void *g, struct gt_stack_step first, const struct gt_stack_step *s, uint32_t n)
+/* Is the walk from `first` on this one, of which all steps but the first were read, up to one whose pc
+ * is 0? That one, or NULL. A true answer needs no bounds: each step is where one was that was
+ * inside. */
+static inline __attribute__((always_inline)) const struct gt_stack_step *
+gt_stack_same(const void *g, struct gt_stack_step first, const struct gt_stack_step *s)
 {
-    uintptr_t top = (uintptr_t)g;
+    uintptr_t top = (uintptr_t)g, at = top - first.depth;
     if (first.depth != s->depth || first.pc != s->pc)
-        return false;
-    const struct gt_stack_step *last = s + n - 1;
-    uintptr_t at = top - s->depth;
-    while (s != last) {
-        uintptr_t next = top - (++s)->depth;
-        if (((const uintptr_t *)at)[0] != next || ((const uintptr_t *)at)[1] != s->pc)
-            return false;
+        return NULL;
+    for (;;) {
+        uintptr_t pc = (++s)->pc, next = top - s->depth;
+        if (((const uintptr_t *)at)[1] != pc)
+            return NULL;
+        if (pc == 0)
+            return ((const uintptr_t *)at)[0] == 0 ? s : NULL;
+        if (((const uintptr_t *)at)[0] != next)
+            return NULL;
         at = next;
     }
-    return (((const uintptr_t *)at)[0] | ((const uintptr_t *)at)[1]) == 0;
 }
 
 /* Takes the steps from `first` on. Their number, 0: more than n, or not such a stack. Not deeper

@@ -12,6 +12,8 @@
  * Ids count from 1; 0 is "none", and what out-of-memory gives.
  */
 #pragma once
+#include <string.h>
+
 #include "gauntlet/atomic.h"
 #include "gauntlet/tracer.h"
 #include "tracers/common/buf.h"
@@ -54,20 +56,22 @@ const struct gt_stack_node *gt_stack_tab_put(struct gt_stack_tab *t, const uintp
 /*
  * Stacks an M has lately written, found by where the walk begins: the same place of the
  * program at the same depth has the same entry whichever G runs it. Most events come from a
- * few places, so most walks only compare. Deep stacks, and such as do not end as those of
- * Gs do, are compared with their node.
+ * few places, so most walks only compare. Several stacks may begin alike, where callers share a
+ * function that blocks: an entry stands in one of a few places, which are tried from the walk's
+ * own on. Deep stacks, and such as do not end as those of Gs do, are compared with their node.
  *
  * Invariants:
  *   I1 Written and read by its M, inside sections. Entries of other generations stay, and do
  *      not count: their nodes are gone.
+ *   I2 A stack has one entry of a generation: who keeps it has not found it.
  */
 #define GT_STACK_CACHE 32u
+#define GT_STACK_WAYS 4u
 #define GT_STACK_SEEN 14u
 struct gt_stack_seen {
     uint64_t w; /* generation of the id */
-    uint32_t id, n;
-    struct gt_stack_step step[GT_STACK_SEEN];
-    uint64_t unused[2]; /* 256 bytes */
+    struct gt_stack_step step[GT_STACK_SEEN + 1]; /* the one behind the last: { id, 0 } */
+    uint64_t unused; /* 256 bytes */
 };
 struct gt_stack_cache {
     struct gt_stack_seen seen[GT_STACK_CACHE];
@@ -79,11 +83,42 @@ struct gt_stack_cache {
         uint64_t w, id;
         uintptr_t pc;
     } start[GT_STACK_CACHE]; /* of new Gs, by function */
+    uint32_t turn;
 };
-static inline struct gt_stack_seen *gt_stack_cache_seen(struct gt_stack_cache *c,
-                                                        struct gt_stack_step first)
+/* Where stacks that begin so stand first; the others are this ^ 1, 2, ... below GT_STACK_WAYS. */
+static inline __attribute__((always_inline)) uint32_t gt_stack_cache_home(struct gt_stack_step first)
 {
-    return &c->seen[(first.depth >> 4 ^ first.pc) % GT_STACK_CACHE];
+    return (uint32_t)(first.depth ^ first.pc) * 0x9e3779b1u / (UINT32_MAX / GT_STACK_CACHE + 1);
+}
+/* Is the walk of G g from `first` there? *id is its. Context: gt_stack_same. */
+static inline __attribute__((always_inline)) bool
+gt_stack_cache_find(const struct gt_stack_cache *c, uint64_t w, const void *g,
+                    struct gt_stack_step first, uint64_t *id)
+{
+    uint32_t home = gt_stack_cache_home(first);
+    for (uint32_t way = 0; way < GT_STACK_WAYS; way++) {
+        const struct gt_stack_seen *s = &c->seen[home ^ way];
+        const struct gt_stack_step *end = s->w == w ? gt_stack_same(g, first, s->step) : NULL;
+        if (end) {
+            *id = end->depth;
+            return true;
+        }
+    }
+    return false;
+}
+/* Keeps the n steps of a walk, the one behind its last included: in place of one of another
+ * generation, else of each in turn. */
+static inline void gt_stack_cache_put(struct gt_stack_cache *c, uint64_t w,
+                                      const struct gt_stack_step *step, uint32_t n)
+{
+    uint32_t home = gt_stack_cache_home(*step), way = 0;
+    while (way < GT_STACK_WAYS && c->seen[home ^ way].w == w)
+        way++;
+    if (way == GT_STACK_WAYS)
+        way = c->turn++ % GT_STACK_WAYS;
+    struct gt_stack_seen *s = &c->seen[home ^ way];
+    memcpy(s->step, step, n * sizeof *step);
+    s->w = w;
 }
 static inline uint32_t gt_stack_cache_index(const struct gt_stack_iter *it)
 {

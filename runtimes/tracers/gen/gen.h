@@ -51,6 +51,7 @@ struct gen {
     const struct gt_tracer_host *host;
     const struct gt_os *os;
     struct gt_tclock clock;
+    uint32_t fast_room; /* a buffer used up to here has room for an event; 0: the clock is not the CPU's */
     bool asym;
     uint32_t header;
     uint64_t trace; /* number of its first generation */

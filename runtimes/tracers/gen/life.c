@@ -71,6 +71,7 @@ static void prepare(struct gen *t, const struct gt_trace_options *o, uint64_t fi
         t->host->syscall_enter(); /* it may measure for a while */
         gt_tclock_init(&t->clock, t->os);
         t->host->syscall_exit();
+        t->fast_room = t->clock.shift != 0 ? sizeof((struct gt_tbuf *)0)->data - GT_EV_MAX_BYTES : 0;
     }
 }
 

@@ -123,7 +123,7 @@ static inline __attribute__((always_inline)) struct place place_in(struct gen_m 
 static inline __attribute__((always_inline)) void end_in(const struct place *p, const uint8_t *end)
 {
     p->b->pos = (uint32_t)(end - p->b->data);
-    gt_store_relaxed(&p->m->events, gt_load_relaxed(&p->m->events) + 1);
+    gt_bump(&p->m->events, 1u);
 }
 
 static inline __attribute__((always_inline)) uint8_t *w_open(struct gen *t, struct gt_mach *mach,
@@ -141,7 +141,7 @@ static inline __attribute__((always_inline)) uint8_t *w_open(struct gen *t, stru
 static inline __attribute__((always_inline)) bool w_room(struct gen *t, struct gt_mach *mach, uint64_t w)
 {
     const struct gt_tbuf *b = gen_m_of(mach)->buf[gt_gen_slot2(w)];
-    return b && b->pos <= sizeof b->data - GT_EV_MAX_BYTES && t->clock.shift != 0;
+    return b && b->pos < t->fast_room;
 }
 
 static inline __attribute__((always_inline)) struct place w_place(struct gen *t, struct gt_mach *mach,
