@@ -17,7 +17,7 @@
 
 /* In the child: rounds that have begun; what the runtime claims of them. */
 static uint32_t rounds_begun;
-static bool claims;
+static gt_a32 claims; /* written on a G, read by the watch too */
 static uint64_t *broken;
 
 static int create_without(const struct gt_config *c, struct gt_runtime **rt, char *err, size_t size)
@@ -31,7 +31,7 @@ static int create_without(const struct gt_config *c, struct gt_runtime **rt, cha
 static void stats_that_claim(struct gt_runtime *rt, struct gt_runtime_stats *s)
 {
     gt_gmp.stats(rt, s);
-    if (claims) {
+    if (gt_load_relaxed(&claims)) {
         s->violations_by[GT_VIOLATION_STACK]++;
         s->violations++;
     }
@@ -59,7 +59,7 @@ static int others_first(struct gt_stress *s, const struct gt_stress_params *p)
 {
     bool first = rounds_begun++ == 0;
     (void)gt_stress_check(s, !first, "seen by another");
-    claims = !first;
+    gt_store_relaxed(&claims, !first);
     return traces(s, p, first ? TRACES : 1);
 }
 
