@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "common/registry.h"
-#include "gauntlet/fault.h"
+#include "harness/seer.h"
 #include "stress_trace.h"
 #include "stress_verb.h"
 
@@ -70,7 +70,7 @@ static enum meaning meaning_of(const struct gt_options *o, struct gt_stress_plan
 /* No names: all tests, or the one that the fault is for. */
 static int default_tests(struct gt_stress_plan *p)
 {
-    const struct gt_fault_info *f = gt_stress_fault(p->o.fault);
+    const struct gt_fault_info *f = gt_fault_named(p->o.fault);
     char err[2048];
     if (p->n_tests > 0)
         return 0;

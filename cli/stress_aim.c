@@ -13,11 +13,6 @@
      GT_OPT_GC | GT_OPT_TRACE)
 #define WORDS_MOST 8
 
-const struct gt_fault_info *gt_stress_fault(const char *name)
-{
-    return gt_fault_named(name);
-}
-
 /* text is cut into words. */
 static int cut(char *text, char **words)
 {
@@ -59,7 +54,7 @@ static void take_rest(struct gt_options *o, const struct gt_options *a)
 
 int gt_stress_aim(struct gt_stress_plan *p, char *err, size_t size)
 {
-    const struct gt_fault_info *f = gt_stress_fault(p->o.fault);
+    const struct gt_fault_info *f = gt_fault_named(p->o.fault);
     struct gt_options aim;
     char *words[WORDS_MOST];
     if (!f)

@@ -26,7 +26,7 @@ struct row {
     char first[56];        /* of most of them that another saw first; "" none */
     uint32_t others;       /* those, and those that only others saw */
     double seconds;        /* median of those that found it */
-    uint64_t events, window; /* median; least (UINT64_MAX: none is needed) */
+    uint64_t events, window; /* median; least (UINT64_MAX: none is needed, or known) */
     enum gt_exit status;   /* worst of its runs, what was found apart */
 };
 
@@ -43,6 +43,7 @@ static bool place_row(struct row *row, const struct gt_stress_plan *asked)
 {
     char err[2048] = "";
     row->plan = *asked;
+    row->window = UINT64_MAX; /* of a row that an interrupted table never reaches */
     row->plan.o.fault = row->fault->name;
     row->runs = asked->o.runs ? asked->o.runs : 1;
     row->plan.o.runs = row->runs;
@@ -143,7 +144,6 @@ static void sum_up(struct row *row)
     qsort(row->points, row->runs, sizeof *row->points, by_time);
     row->others = most_of(row, row->runs, other, row->first);
     (void)most_of(row, row->found, seer, row->by);
-    row->window = UINT64_MAX;
     if (row->found == 0)
         return;
     const struct gt_stress_sight *mid = sight(&row->points[(row->found - 1) / 2]);

@@ -12,6 +12,7 @@
 #include "gauntlet/perturb.h"
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
+#include "harness/seer.h"
 #include "stress_trace.h"
 #include "stress_verb.h"
 
@@ -39,13 +40,13 @@ static void fill_schedulers(struct gt_options *o, bool all)
 
 static enum gt_syscall_model model_of(const char *fault)
 {
-    const struct gt_fault_info *f = gt_stress_fault(fault);
+    const struct gt_fault_info *f = gt_fault_named(fault);
     return f && strcmp(f->syscalls, "status") == 0 ? GT_SYSCALLS_STATUS : GT_SYSCALLS_SCANBIT;
 }
 
 static int64_t cell_time(const char *fault)
 {
-    const struct gt_fault_info *f = gt_stress_fault(fault);
+    const struct gt_fault_info *f = gt_fault_named(fault);
     return !f ? CELL_NS : f->seed ? SEED_NS : FAULT_NS;
 }
 

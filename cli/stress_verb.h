@@ -25,8 +25,6 @@ int gt_stress_tests(struct gt_stress_plan *p);
 /* The kill table: every fault of faults.def, on the test that is for it. */
 int gt_stress_faults(struct gt_stress_plan *p);
 
-/* NULL: none of that name. */
-const struct gt_fault_info *gt_stress_fault(const char *name);
 /* What was not given and the line of p->o.fault in faults.def says; none, or `all`: nothing. 0,
  * or -EINVAL with a line in err. */
 int gt_stress_aim(struct gt_stress_plan *p, char *err, size_t size);

@@ -142,16 +142,24 @@ static void add_up(struct gt_cell_life *l)
     memcpy(r->says, l->round->says, sizeof r->says);
 }
 
-/* What the round that was compared has of the planted fault: with its own windows. */
-static void note_fault(struct gt_cell_life *l, int64_t ns, const uint64_t before[GT_WINDOWS])
+/* What has been seen of the planted fault so far; own: the windows of the round, NULL: not known. */
+static void note_fault(struct gt_cell_life *l, int64_t ns, const uint64_t own[GT_WINDOWS])
+{
+    bool due = l->r->due.name[0] != '\0';
+    gt_fault_note(l->hunted, l->r, ns, own);
+    if (due || !l->r->due.name[0] || !l->saved)
+        return;
+    gt_cell_forget_files(l->cell, l->r, true); /* of a round that only others saw */
+    l->saved = false;
+}
+
+/* The round that was compared, with its own windows. I2. */
+static void note_round(struct gt_cell_life *l, int64_t ns, const uint64_t before[GT_WINDOWS])
 {
     uint64_t own[GT_WINDOWS];
-    bool due = l->r->due.name[0] != '\0';
     for (int i = 0; i < GT_WINDOWS; i++)
         own[i] = l->r->windows[i] - before[i];
-    gt_fault_note(l->hunted, l->r, ns, own);
-    if (!due && l->r->due.name[0])
-        gt_cell_forget_files(l); /* of a round that only others saw */
+    note_fault(l, ns, l->lost > 0 ? NULL : own);
 }
 
 /* Once others have seen something of a fault, order and truth, which take time, are left to the one
@@ -163,6 +171,11 @@ static uint32_t muted(const struct gt_cell_life *l)
         if (strcmp(l->hunted->oracle, gt_oracle_name((enum gt_oracle)o)) != 0)
             mute |= 1u << o;
     return mute;
+}
+
+static uint32_t asked(const struct gt_cell_life *l)
+{
+    return l->cell->oracles & ~(1u << GT_ORACLE_TEST);
 }
 
 /* After each round. */
@@ -182,7 +195,8 @@ static void judge_round(struct gt_cell_life *l)
         r->first.ns = begin - l->start;
         r->first.events = r->events;
     }
-    note_fault(l, begin - l->start, windows);
+    note_round(l, begin - l->start, windows);
+    r->blind = asked(l) & ~l->looked;
     if (r->verdict == GT_STRESS_INCONSISTENT || r->verdict == GT_STRESS_FAILED)
         gt_cell_save_round(l); /* I3 */
     r->judging_ns += gt_child_clock() - begin;
@@ -199,9 +213,7 @@ static bool goes_on(const struct gt_cell_life *l)
 /* An oracle that had nothing to look at says nothing, not "ok". */
 static void judge_looks(struct gt_cell_life *l)
 {
-    uint32_t asked = l->cell->oracles & ~(1u << GT_ORACLE_TEST);
-    l->r->blind = asked & ~l->looked;
-    if (asked != 0 && l->r->blind == asked)
+    if (asked(l) != 0 && l->r->blind == asked(l))
         gt_result_say(l->r, GT_STRESS_INCONCLUSIVE,
                       "not checkable: the oracles asked for had nothing to look at (the tracer %s %s)",
                       l->cell->config.tracer->head.name,
@@ -298,14 +310,18 @@ static void end_runtime(struct gt_cell_life *l)
 {
     struct gt_stress_result *r = l->r;
     uint64_t before = r->inconsistencies;
+    int64_t now = gt_child_clock() - l->start;
     l->cell->ops->destroy(l->rt);
     if (r->rounds == 0)
         return;
     gt_cell_violations(l, l->broken);
     if (r->inconsistencies == before)
         return;
-    if (before == 0)
-        r->first.ns = gt_child_clock() - l->start;
+    if (before == 0) {
+        r->first.ns = now;
+        r->first.events = r->events;
+    }
+    note_fault(l, now, NULL);
     gt_result_finding(r, "as the runtime was destroyed");
     gt_result_say(r, GT_STRESS_INCONSISTENT, "%" PRIu64 " inconsistencies, the first: %s",
                   r->inconsistencies, r->first.name);

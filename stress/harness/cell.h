@@ -7,7 +7,8 @@
  *      begins: no M writes to journal or traces then.
  *   I2 A round ends before any journal is full: the watch ends it when the transitions of
  *      all Ms together come near what one M may keep. A round that lost entries all the same
- *      is void, and counts for nothing.
+ *      is void: truth and windows are not looked at. What the other oracles see in it
+ *      counts, and how often it had entered a window is not known.
  *   I3 The first round that is not consistent is the last; its traces and journal are
  *      saved before anything else touches them. Of a planted fault: the first that the oracle
  *      of faults.def saw, under its class, whoever saw one before.
@@ -39,7 +40,7 @@ struct gt_cell_life {
     uint64_t lost;   /* entries */
     struct gt_truth *space;          /* the comparisons' memory, from round to round; NULL: each its own */
     struct gt_windows_space windows; /* and the counters' */
-    bool saved;      /* its files */
+    bool saved;      /* its files; r->saved_traces of them are traces */
     const struct gt_fault_info *hunted; /* gt_fault_hunted */
     uint32_t mute; /* bits of the oracles that have seen it, or another has: of traces and journal, only
                       that which must see it still looks */
@@ -66,8 +67,9 @@ void gt_cell_judge_windows(struct gt_cell_life *l);
 
 /* keep.c: the round's files into the cell's folder, once. */
 void gt_cell_save_round(struct gt_cell_life *l);
-/* Those of an earlier round are none of the cell's any more. */
-void gt_cell_forget_files(struct gt_cell_life *l);
+/* The files of an earlier round of c, listed in r or not, are none of the cell's any more; its
+ * dump stays where another has been written over it. Any process. */
+void gt_cell_forget_files(const struct gt_stress_cell *c, struct gt_stress_result *r, bool dump);
 /* The last trace of the round to cell->trace. */
 void gt_cell_keep_trace(struct gt_cell_life *l);
 /* Where files of the cell go: "FOLDER/NAME-1" without suffix. */

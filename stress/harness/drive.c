@@ -58,18 +58,22 @@ static void list_files(const struct gt_stress_cell *c, struct gt_stress_result *
     }
 }
 
+/* What its process came to, of which no round was compared. dumped: it has left a dump. */
 static void lost_life(const struct gt_stress_cell *c, struct gt_stress_result *r, const char *cls,
-                      enum gt_stress_verdict v, const char *why)
+                      enum gt_stress_verdict v, const char *why, bool dumped)
 {
-    bool first = r->inconsistencies == 0;
+    const struct gt_fault_info *hunted = gt_fault_hunted(c);
+    bool first = r->inconsistencies == 0, others = hunted && !r->due.name[0];
     if (c->oracles >> GT_ORACLE_LIVENESS & 1u)
         gt_result_count(r, GT_ORACLE_LIVENESS, cls, 1);
     if (first) {
         r->first.ns = r->ns;
         r->first.events = r->events;
     }
-    gt_fault_note(gt_fault_hunted(c), r, r->ns, r->windows);
+    gt_fault_note(hunted, r, r->ns, NULL);
     gt_result_say(r, v, "%s", why);
+    if (others)
+        gt_cell_forget_files(c, r, !dumped); /* of an earlier round */
     list_files(c, r);
 }
 
@@ -80,16 +84,16 @@ static void judge_end(const struct gt_stress_cell *c, struct gt_stress_result *r
     gt_child_describe(end, why, sizeof why);
     bool crash = end.how == GT_CHILD_KILLED && is_crash(end.code);
     bool late = end.how == GT_CHILD_TIMED_OUT;
+    /* Under a sanitizer the crash had no handler; out of time, the child may have had none. */
+    bool unsaid = (crash && (GT_TSAN || GT_ASAN)) || (late && end.code == 0);
     if (crash)
-        lost_life(c, r, "crash", GT_STRESS_FAILED, why);
+        lost_life(c, r, "crash", GT_STRESS_FAILED, why, !unsaid);
     else if (late)
-        lost_life(c, r, "no-progress", GT_STRESS_INCONSISTENT, why);
+        lost_life(c, r, "no-progress", GT_STRESS_INCONSISTENT, why, !unsaid);
     else if (end.how == GT_CHILD_KILLED || c->config.fault) /* an exit status shows no fault */
         gt_result_say(r, GT_STRESS_INCOMPLETE, "%s", why);
     else
-        lost_life(c, r, "exit", GT_STRESS_FAILED, why); /* a sanitizer's report, mostly */
-    /* Under a sanitizer the crash had no handler; out of time, the child may have had none. */
-    bool unsaid = (crash && (GT_TSAN || GT_ASAN)) || (late && end.code == 0);
+        lost_life(c, r, "exit", GT_STRESS_FAILED, why, false); /* a sanitizer's report, mostly */
     *bailed = (crash || late) && c->bail_fd >= 0;
     if (*bailed && unsaid) {
         (void)gt_write_all(c->bail_fd, "Bail out! ", 10);

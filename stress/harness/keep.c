@@ -84,6 +84,15 @@ static void note(struct gt_cell_life *l, int rc, const char *path)
                       strerror(-rc));
 }
 
+/* The i-th of n, from 0. */
+static void trace_path(const char *stem, size_t i, size_t n, char *path, size_t size)
+{
+    if (n == 1)
+        snprintf(path, size, "%s.trace", stem);
+    else
+        snprintf(path, size, "%s.%03zu.trace", stem, i + 1);
+}
+
 void gt_cell_save_round(struct gt_cell_life *l)
 {
     char stem[256], path[300];
@@ -92,6 +101,7 @@ void gt_cell_save_round(struct gt_cell_life *l)
     if (l->saved)
         return;
     l->saved = true;
+    l->r->saved_traces = (uint32_t)n;
     gt_cell_stem(l->cell, stem, sizeof stem);
     if (l->n_journal > 0) {
         snprintf(path, sizeof path, "%s.journal", stem);
@@ -100,21 +110,28 @@ void gt_cell_save_round(struct gt_cell_life *l)
     snprintf(path, sizeof path, "%s.dump", stem);
     note(l, save_dump(l, path), path);
     for (size_t i = 0; i < n; i++) {
-        if (n == 1)
-            snprintf(path, sizeof path, "%s.trace", stem);
-        else
-            snprintf(path, sizeof path, "%s.%03zu.trace", stem, i + 1);
+        trace_path(stem, i, n, path, sizeof path);
         note(l, copy_to(t[i]->fd, path), path);
     }
 }
 
-void gt_cell_forget_files(struct gt_cell_life *l)
+/* r names a few of them only. */
+void gt_cell_forget_files(const struct gt_stress_cell *c, struct gt_stress_result *r, bool dump)
 {
-    for (uint32_t i = 0; l->saved && i < l->r->n_files; i++)
-        (void)unlink(l->r->files[i]);
-    if (l->saved)
-        l->r->n_files = 0;
-    l->saved = false;
+    char stem[256], path[300];
+    if (r->n_files == 0)
+        return;
+    gt_cell_stem(c, stem, sizeof stem);
+    snprintf(path, sizeof path, "%s.journal", stem);
+    (void)unlink(path);
+    snprintf(path, sizeof path, "%s.dump", stem);
+    if (dump)
+        (void)unlink(path);
+    for (size_t i = 0; i < r->saved_traces; i++) {
+        trace_path(stem, i, r->saved_traces, path, sizeof path);
+        (void)unlink(path);
+    }
+    r->n_files = r->saved_traces = 0;
 }
 
 void gt_cell_keep_trace(struct gt_cell_life *l)

@@ -71,7 +71,8 @@ struct gt_stress_sight {
     int64_t ns;    /* since the cell began */
     uint64_t events;
     uint64_t window; /* how often its round had entered the windows that the fault needs, the least
-                        of them; UINT64_MAX: none is needed. Of `due` alone */
+                        of them; UINT64_MAX: none is needed, or it is not known (a void round, none).
+                        Of `due` alone */
 };
 
 struct gt_stress_result {
@@ -83,7 +84,8 @@ struct gt_stress_result {
     bool whole; /* the cell came to its end, and this is its last record */
     int64_t ns;
     int64_t judging_ns; /* of it: comparing */
-    uint64_t events, generations, transitions, traces, trace_bytes;
+    uint64_t events; /* as order counts them; where it does not look, as the tracer does */
+    uint64_t generations, transitions, traces, trace_bytes;
     uint64_t inconsistencies;
     struct gt_stress_class classes[GT_STRESS_CLASSES];
     uint32_t n_classes;
@@ -98,8 +100,9 @@ struct gt_stress_result {
     uint32_t n_findings;
     char says[8][96];
     uint32_t n_says;
-    char files[GT_STRESS_FILES][256];
+    char files[GT_STRESS_FILES][256]; /* the first that are left */
     uint32_t n_files;
+    uint32_t saved_traces; /* of the round that was saved: all that are left of it */
 };
 
 /* n more of a class. Past the last slot they are counted in the sum only. */

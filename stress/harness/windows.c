@@ -46,6 +46,10 @@ struct count {
     struct gt_jentry *mark; /* by number */
     size_t n_marks;
     size_t g_begin, g_end; /* entries of Gs, in the second pass */
+    struct {
+        const struct gt_jentry *born; /* its last way out of dead; NULL: not of this round */
+        bool stopped; /* a trace ended while it was dead, and it was in none since */
+    } life;           /* of the P that is looked at */
 };
 
 #define HIT(c, sym) ((c)->n[GT_WINDOW_##sym]++)
@@ -361,22 +365,44 @@ static bool is_stop(const struct count *c, long i)
     return !on(c->mark[i].tok) && (i == 0 || on(c->mark[i - 1].tok));
 }
 
-/* A trace ended while the P was dead, from b to e, and another began: before it came back, or when it
- * was there already, with what a tracer knew of it from then, or from a trace before. */
-static bool reborn_in_another(const struct count *c, const struct gt_jentry *b, const struct gt_jentry *e)
+static bool in_a_trace(const struct count *c, uint64_t from, uint64_t to)
 {
-    bool stopped = false;
-    for (long i = last_mark(c, b->marks) + 1; i < (long)c->n_marks; i++) {
-        if (stopped && is_start(c, i))
-            return true;
-        stopped |= is_stop(c, i) && i <= last_mark(c, e->marks);
+    long i = last_mark(c, from);
+    return (i >= 0 && on(c->mark[i].tok)) || between(c, from, to, is_start);
+}
+
+static bool is_last(const struct count *c, const struct gt_jentry *e)
+{
+    return e + 1 == c->e + c->n_e || e[1].kind != e->kind || e[1].id != e->id;
+}
+
+/*
+ * A trace ended while the P was dead, and it is there in another, which was on as it came back or began
+ * before it died again: with what a tracer knew of it from the first, or from one before. A life
+ * between two traces changes nothing of that.
+ */
+static void look_at_life(struct count *c, const struct gt_jentry *b, const struct gt_jentry *e)
+{
+    if (!b)
+        memset(&c->life, 0, sizeof c->life);
+    if (b && e->from == GT_P_DEAD) {
+        c->life.born = e;
+        c->life.stopped |= between(c, b->marks, e->marks, is_stop);
     }
-    return false;
+    bool over = e->to == GT_P_DEAD;
+    if (!c->life.stopped || !c->life.born || !(over || is_last(c, e)))
+        return;
+    if (in_a_trace(c, c->life.born->marks, over ? e->marks : UINT64_MAX)) {
+        HIT(c, proc_reborn_trace);
+        c->life.stopped = false;
+    }
+    c->life.born = NULL;
 }
 
 static void look_at_p(struct count *c, const struct gt_jentry *e)
 {
     const struct gt_jentry *b = before(c, e);
+    look_at_life(c, b, e);
     if (e->from == GT_P_SYSCALL)
         out_of_syscall(c, e);
     if (e->to == GT_P_DEAD && generation_of(c, e) != NO_TRACE)
@@ -385,8 +411,6 @@ static void look_at_p(struct count *c, const struct gt_jentry *e)
         return;
     if (between(c, b->marks, e->marks, is_advance))
         HIT(c, proc_reborn);
-    if (reborn_in_another(c, b, e))
-        HIT(c, proc_reborn_trace);
 }
 
 /* Scanbit model. The call: the G's change with the very version. */

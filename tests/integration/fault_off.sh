@@ -31,6 +31,10 @@ for f in json.load(sys.stdin):
 for run, names in runs.items():
     print(",".join(names), *run)
 ' >"$place/runs"
+[ -s "$place/runs" ] || {
+  echo 'not ok - no planted fault is listed'
+  exit 1
+}
 
 cat >"$place/told.py" <<'PYTHON'
 import json

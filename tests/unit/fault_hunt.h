@@ -12,8 +12,8 @@
 
 #include "common/cell.h"
 #include "common/child.h"
-#include "gauntlet/fault.h"
 #include "gauntlet/perturb.h"
+#include "harness/seer.h"
 #include "in_runtime.h"
 #include "journal_windows.h"
 #include "memory_trace.h"
@@ -52,25 +52,6 @@ static const struct gt_fault_info *hunt_fault;
 static const char *hunt_classes, *hunt_windows;
 static bool hunt_over; /* this try is decided */
 
-static inline const struct gt_fault_info *fault_named(const char *name)
-{
-    const struct gt_fault_info *f;
-    for (size_t i = 0; (f = gt_fault_info(i)) != NULL; i++)
-        if (strcmp(f->name, name) == 0)
-            return f;
-    return NULL;
-}
-
-/* Is cls one of a list with commas? */
-static inline bool class_is_in(const char *list, const char *cls)
-{
-    size_t n = strlen(cls);
-    for (const char *at = list; (at = strstr(at, cls)) != NULL; at += n)
-        if ((at == list || at[-1] == ',') && (at[n] == ',' || at[n] == '\0'))
-            return true;
-    return false;
-}
-
 /* ---- the order oracle --------------------------------------------------------------------- */
 static inline void judge(const struct gt_check_result *res)
 {
@@ -80,7 +61,7 @@ static inline void judge(const struct gt_check_result *res)
         const char *cls = gt_rule_info((enum gt_rule)r)->class_name;
         if (res->by_rule[r] == 0)
             continue;
-        if (hunt_fault && !class_is_in(hunt_classes, cls)) {
+        if (hunt_fault && !gt_fault_lists(hunt_classes, cls)) {
             if (!hunt_found.cls[0])
                 snprintf(hunt_found.cls, sizeof hunt_found.cls, "other: %s", cls);
             continue;
@@ -100,23 +81,29 @@ static inline void check_trace(void)
     struct gt_reader *r;
     struct gt_read_error err;
     memset(&res, 0, sizeof res);
-    if (gt_reader_open(&src, &r, &err) != 0) {
-        expect(!"a trace");
+    int rc = gt_reader_open(&src, &r, &err);
+    expect(rc == 0);
+    if (rc != 0)
         return;
-    }
     expect(gt_check(r, &o, &res) == 0);
     gt_reader_close(r);
     judge(&res);
 }
 
-/* For programs: traces to memory, one generation after the other. */
-static inline void hunt_start(void)
+/* For programs: traces to memory, of generations that last period_ns (-1: of one), */
+static inline void hunt_start_with(int64_t period_ns)
 {
     static struct gt_trace_sink sink;
     sink = memory_trace_sink(&hunt_trace);
-    struct gt_trace_options o = {.sink = &sink, .period_ns = 0, .raw_stacks = true};
+    struct gt_trace_options o = {.sink = &sink, .period_ns = period_ns, .raw_stacks = true};
     memory_trace_reset(&hunt_trace);
     expect(R->trace_start(&o) == 0);
+}
+
+/* one after the other. */
+static inline void hunt_start(void)
+{
+    hunt_start_with(0);
 }
 
 /* true: this run is decided. */
@@ -168,7 +155,7 @@ static inline void in_child(int fd, void *arg)
 {
     const struct hunt_job *j = arg;
     int64_t began = gt_nanotime(), end = began + HUNT_SECONDS * 1000 * GT_NS_PER_MS;
-    hunt_fault = j->on ? fault_named(j->h->fault) : NULL;
+    hunt_fault = j->on ? gt_fault_named(j->h->fault) : NULL;
     hunt_classes = j->h->classes ? j->h->classes : hunt_fault ? hunt_fault->cls : NULL;
     hunt_windows = j->h->windows ? j->h->windows : hunt_fault ? hunt_fault->windows : NULL;
     memset(&hunt_found, 0, sizeof hunt_found);

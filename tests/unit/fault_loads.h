@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gs that keep a runtime busy until `enough`: what the hunts for faults share. */
+/* System calls until `enough`: what the hunts for faults share. */
 #pragma once
+#include "busy.h"
 #include "fault_hunt.h"
-
-static struct gt_wg *wg; /* each G is one of it */
-static gt_a32 enough;
-
-static inline bool go_on(void)
-{
-    return gt_load_relaxed(&enough) == 0;
-}
 
 static inline void tiny_calls(void *arg)
 {
@@ -41,17 +34,6 @@ static inline void blocking_calls(void *arg)
     while (go_on()) {
         R->syscall_enter_blocking();
         R->syscall_exit();
-    }
-    R->wg_done(wg);
-}
-
-static inline void stops(void *arg)
-{
-    (void)arg;
-    while (go_on()) {
-        R->stop_world(GT_WORLD_TEST);
-        R->start_world();
-        R->yield();
     }
     R->wg_done(wg);
 }

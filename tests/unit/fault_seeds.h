@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "busy.h"
 #include "gauntlet/journal.h"
-#include "in_runtime.h"
 #include "memory_trace.h"
 
 extern const struct gt_tracer_ops gt_tracer_gen;
@@ -64,30 +64,6 @@ static void generations(uint32_t n)
 }
 
 /* ---- load ------------------------------------------------------------------------------ */
-static gt_a32 enough;
-static struct gt_wg *workers;
-
-static void begin_load(void)
-{
-    gt_store_relaxed(&enough, 0u);
-    workers = R->wg_new();
-}
-
-static void load(gt_fn fn, int n)
-{
-    for (int i = 0; i < n; i++) {
-        R->wg_add(workers, 1);
-        expect(R->go(fn, NULL) == 0);
-    }
-}
-
-static void end_load(void)
-{
-    gt_store_relaxed(&enough, 1u);
-    R->wg_wait(workers);
-    R->wg_free(workers);
-}
-
 static void spin(int64_t ns)
 {
     for (int64_t end = gt_nanotime() + ns; gt_nanotime() < end;)
@@ -98,46 +74,46 @@ static void spin(int64_t ns)
 static void yields(void *arg)
 {
     (void)arg;
-    while (gt_load_relaxed(&enough) == 0) {
+    while (go_on()) {
         spin(5 * GT_NS_PER_US);
         R->yield();
     }
-    R->wg_done(workers);
+    R->wg_done(wg);
 }
 
 static void short_calls(void *arg)
 {
     (void)arg;
-    while (gt_load_relaxed(&enough) == 0) {
+    while (go_on()) {
         R->syscall_enter();
         usleep(50);
         R->syscall_exit();
         R->yield();
     }
-    R->wg_done(workers);
+    R->wg_done(wg);
 }
 
 static void long_calls(void *arg)
 {
     (void)arg;
-    while (gt_load_relaxed(&enough) == 0) {
+    while (go_on()) {
         R->syscall_enter();
         usleep(1000);
         R->syscall_exit();
         R->yield();
     }
-    R->wg_done(workers);
+    R->wg_done(wg);
 }
 
 /* Keeps its P from a safe point: an end of a generation waits for it, with others' Ps done. */
 static void computes(void *arg)
 {
     (void)arg;
-    while (gt_load_relaxed(&enough) == 0) {
+    while (go_on()) {
         spin(3 * GT_NS_PER_MS);
         R->sleep(GT_NS_PER_MS);
     }
-    R->wg_done(workers);
+    R->wg_done(wg);
 }
 
 /* ---- 000: lists that sysmon finds -------------------------------------------------------- */
@@ -156,7 +132,7 @@ static void reads(void *arg)
     while (f && R->fd_read(f, &c, 1) == 1)
         ;
     R->fd_close(f);
-    R->wg_done(workers);
+    R->wg_done(wg);
 }
 
 static void writes_to_all(char what)
@@ -169,21 +145,20 @@ static void injects(void *arg)
 {
     (void)arg;
     start_trace(0);
-    begin_load();
+    load_begins();
     for (int i = 0; i < PIPES; i++) {
         if (gt_os_pipe(pipes.fd[i], false) != 0)
             abort();
-        R->wg_add(workers, 1);
-        expect(R->go(reads, pipes.fd[i]) == 0);
+        one_more(reads, pipes.fd[i]);
     }
-    load(yields, 3);
+    several(yields, NULL, 3);
     for (int i = 0; i < 12; i++) {
         R->sleep(5 * GT_NS_PER_MS);
         writes_to_all('x');
     }
     for (int i = 0; i < PIPES; i++)
         gt_os_close(pipes.fd[i][1]);
-    end_load();
+    load_ends();
     stop_trace();
 }
 
@@ -192,12 +167,12 @@ static void calls(void *arg)
 {
     (void)arg;
     start_trace(0);
-    begin_load();
-    load(short_calls, 5);
-    load(long_calls, 3);
-    load(computes, 2);
+    load_begins();
+    several(short_calls, NULL, 5);
+    several(long_calls, NULL, 3);
+    several(computes, NULL, 2);
     R->sleep(60 * GT_NS_PER_MS);
-    end_load();
+    load_ends();
     stop_trace();
 }
 
@@ -205,14 +180,14 @@ static void stops_under_calls(void *arg)
 {
     (void)arg;
     start_trace(0);
-    begin_load();
-    load(short_calls, 6);
+    load_begins();
+    several(short_calls, NULL, 6);
     for (int i = 0; i < 200; i++) {
         R->stop_world(GT_WORLD_TEST);
         R->start_world();
         R->yield();
     }
-    end_load();
+    load_ends();
     stop_trace();
 }
 
@@ -221,8 +196,8 @@ static void stops_under_calls(void *arg)
 static void comes_back_in_the_next_trace(void *arg)
 {
     (void)arg;
-    begin_load();
-    load(yields, 4);
+    load_begins();
+    several(yields, NULL, 4);
     for (uint32_t i = 0; i < 3; i++) {
         start_trace(0);
         generations(3);
@@ -234,14 +209,14 @@ static void comes_back_in_the_next_trace(void *arg)
         R->sleep(2 * GT_NS_PER_MS);
         stop_trace();
     }
-    end_load();
+    load_ends();
 }
 
 static void comes_back_later(void *arg)
 {
     (void)arg;
-    begin_load();
-    load(yields, 4);
+    load_begins();
+    several(yields, NULL, 4);
     start_trace(0);
     for (uint32_t i = 2; i < 5; i++) {
         generations(3);
@@ -251,7 +226,7 @@ static void comes_back_later(void *arg)
     }
     generations(3);
     stop_trace();
-    end_load();
+    load_ends();
 }
 
 /* ---- 003: whose stack ---------------------------------------------------------------------------- */
@@ -260,7 +235,7 @@ static void receives(void *arg)
     int v;
     while (R->chan_recv(arg, &v))
         ;
-    R->wg_done(workers);
+    R->wg_done(wg);
 }
 
 static void parks_and_wakes(void *arg)
@@ -269,29 +244,18 @@ static void parks_and_wakes(void *arg)
     int v = 0;
     (void)arg;
     start_trace(0);
-    workers = R->wg_new();
-    R->wg_add(workers, 1);
+    wg = R->wg_new();
+    R->wg_add(wg, 1);
     expect(R->go(receives, c) == 0);
     for (int i = 0; i < 100; i++)
         expect(R->chan_send(c, &v) == 0);
     generations(3);
     expect(R->chan_send(c, &v) == 0);
     expect(R->chan_close(c) == 0);
-    R->wg_wait(workers);
-    R->wg_free(workers);
+    R->wg_wait(wg);
+    R->wg_free(wg);
     stop_trace();
     R->chan_free(c);
-}
-
-static void stops(void *arg)
-{
-    (void)arg;
-    while (gt_load_relaxed(&enough) == 0) {
-        R->stop_world(GT_WORLD_TEST);
-        R->start_world();
-        R->yield();
-    }
-    R->wg_done(workers);
 }
 
 struct node {
@@ -322,11 +286,11 @@ static void waits_for_form(void *arg)
     list = NULL;
     make_list();
     start_trace(0);
-    begin_load();
-    load(stops, 1);
+    load_begins();
+    several(stops, NULL, 1);
     for (int i = 0; i < 10; i++)
         expect(R->gc() == 0);
-    end_load();
+    load_ends();
     stop_trace();
     R->gc_root_remove(&list);
 }
@@ -339,7 +303,7 @@ static void called(void *arg)
 
 static void *calls_in(void *rt)
 {
-    while (gt_load_relaxed(&enough) == 0) {
+    while (go_on()) {
         expect(R->callback(rt, called, NULL) == 0);
         usleep(50);
     }
@@ -351,8 +315,8 @@ static void foreign_threads(void *arg)
     struct gt_runtime *rt = arg;
     pthread_t th[2];
     start_trace(0);
-    begin_load();
-    load(yields, 1);
+    load_begins();
+    several(yields, NULL, 1);
     R->expect_callbacks(rt, 2);
     for (int i = 0; i < 2; i++)
         if (pthread_create(&th[i], NULL, calls_in, rt) != 0)
@@ -364,6 +328,6 @@ static void foreign_threads(void *arg)
         pthread_join(th[i], NULL);
     R->syscall_exit();
     R->expect_callbacks(rt, -2);
-    end_load();
+    load_ends();
     stop_trace();
 }

@@ -11,7 +11,7 @@
  * load finds them with the tracer gen as it is.
  */
 #include "fault_seeds.h"
-#include "gauntlet/fault.h"
+#include "harness/seer.h"
 #include "journal_windows.h"
 
 #define PROMISE_NS (20 * GT_NS_PER_S)
@@ -74,35 +74,30 @@ struct program {
     const char *windows; /* that it needs for that; NULL: those of faults.def */
 };
 static const struct program programs[] = {
-    {"inject_event_first", injects, 2, GT_SYSCALLS_SCANBIT, NULL, release_held_in_sysmon,
-     "inconsistent-goroutine-status", "inject-advance"},
-    {"retake_unguarded", calls, 4, GT_SYSCALLS_STATUS, acquire_held_in_sysmon, NULL, "failed-to-advance", NULL},
-    {"retake_unguarded", calls, 4, GT_SYSCALLS_SCANBIT, acquire_held_in_sysmon, NULL, "failed-to-advance", NULL},
-    {"self_steal_unguarded", stops_under_calls, 4, GT_SYSCALLS_STATUS, NULL, NULL, NULL, NULL},
-    {"reacquire_unguarded", calls, 4, GT_SYSCALLS_STATUS, acquire_held_in_return, NULL, "failed-to-advance", NULL},
-    {"dead_ps_kept_on_stop", comes_back_in_the_next_trace, 4, GT_SYSCALLS_SCANBIT, NULL, NULL, NULL, NULL},
-    {"dead_ps_kept_on_advance", comes_back_later, 4, GT_SYSCALLS_SCANBIT, NULL, NULL, NULL, NULL},
-    {"stack_after_block", parks_and_wakes, 2, GT_SYSCALLS_SCANBIT, NULL, NULL, NULL, NULL},
-    {"stack_of_unblocked", parks_and_wakes, 2, GT_SYSCALLS_SCANBIT, NULL, NULL, NULL, NULL},
-    {"stack_of_form_waiter", waits_for_form, 4, GT_SYSCALLS_SCANBIT, NULL, NULL, NULL, NULL},
-    {"destroy_unlocked", foreign_threads, 2, GT_SYSCALLS_SCANBIT, NULL, NULL, NULL, NULL},
-    {"foreign_keeps_p", foreign_threads, 2, GT_SYSCALLS_STATUS, NULL, NULL, NULL, NULL},
+    {.fault = "inject_event_first", .fn = injects, .procs = 2, .model = GT_SYSCALLS_SCANBIT,
+     .release = release_held_in_sysmon, .order = "inconsistent-goroutine-status",
+     .windows = "inject-advance"},
+    {.fault = "retake_unguarded", .fn = calls, .procs = 4, .model = GT_SYSCALLS_STATUS,
+     .acquire = acquire_held_in_sysmon, .order = "failed-to-advance"},
+    {.fault = "retake_unguarded", .fn = calls, .procs = 4, .model = GT_SYSCALLS_SCANBIT,
+     .acquire = acquire_held_in_sysmon, .order = "failed-to-advance"},
+    {.fault = "self_steal_unguarded", .fn = stops_under_calls, .procs = 4, .model = GT_SYSCALLS_STATUS},
+    {.fault = "reacquire_unguarded", .fn = calls, .procs = 4, .model = GT_SYSCALLS_STATUS,
+     .acquire = acquire_held_in_return, .order = "failed-to-advance"},
+    {.fault = "dead_ps_kept_on_stop", .fn = comes_back_in_the_next_trace, .procs = 4,
+     .model = GT_SYSCALLS_SCANBIT},
+    {.fault = "dead_ps_kept_on_advance", .fn = comes_back_later, .procs = 4, .model = GT_SYSCALLS_SCANBIT},
+    {.fault = "stack_after_block", .fn = parks_and_wakes, .procs = 2, .model = GT_SYSCALLS_SCANBIT},
+    {.fault = "stack_of_unblocked", .fn = parks_and_wakes, .procs = 2, .model = GT_SYSCALLS_SCANBIT},
+    {.fault = "stack_of_form_waiter", .fn = waits_for_form, .procs = 4, .model = GT_SYSCALLS_SCANBIT},
+    {.fault = "destroy_unlocked", .fn = foreign_threads, .procs = 2, .model = GT_SYSCALLS_SCANBIT},
+    {.fault = "foreign_keeps_p", .fn = foreign_threads, .procs = 2, .model = GT_SYSCALLS_STATUS},
 };
 #define N_PROGRAMS (sizeof programs / sizeof *programs)
 
-static const struct gt_fault_info *info_of(const char *fault)
-{
-    const struct gt_fault_info *f;
-    for (size_t i = 0; (f = gt_fault_info(i)) != NULL; i++)
-        if (strcmp(f->name, fault) == 0)
-            return f;
-    bail_out("no fault is called %s", fault);
-    return NULL;
-}
-
 static const char *windows_of(const struct program *p)
 {
-    return p->windows ? p->windows : info_of(p->fault)->windows;
+    return p->windows ? p->windows : gt_fault_named(p->fault)->windows;
 }
 
 static void count_outside(const struct gt_jentry *e, void *arg)
@@ -138,21 +133,11 @@ static void run_once(const struct program *p, const char *fault, const struct gt
 }
 
 /* ---- verdicts ---------------------------------------------------------------------------------------------- */
-/* Is `word` in the list with commas? */
-static bool listed(const char *words, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *at = words; (at = strstr(at, word)) != NULL; at += n)
-        if ((at == words || at[-1] == ',' || at[-1] == ' ') && (at[n] == '\0' || at[n] == ','))
-            return true;
-    return false;
-}
-
 static uint64_t seen_by_order(const char *classes)
 {
     uint64_t n = 0;
     for (int i = 0; i < GT_RULE_COUNT; i++)
-        if (saw.by_rule[i] && listed(classes, gt_rule_info((enum gt_rule)i)->class_name))
+        if (saw.by_rule[i] && gt_fault_lists(classes, gt_rule_info((enum gt_rule)i)->class_name))
             n += saw.by_rule[i];
     return n;
 }
@@ -197,7 +182,7 @@ struct hunt {
 static struct hunt hunt(const struct program *p, const struct gt_tracer_ops *tracer, int64_t ns,
                         bool to_first)
 {
-    const struct gt_fault_info *f = info_of(p->fault);
+    const struct gt_fault_info *f = gt_fault_named(p->fault);
     struct hunt h = {.window = UINT64_MAX};
     int64_t began = gt_nanotime();
     bool said = false;
@@ -234,7 +219,7 @@ static const char *model_of(const struct program *p)
 
 static void prove(const struct program *p)
 {
-    const struct gt_fault_info *f = info_of(p->fault);
+    const struct gt_fault_info *f = gt_fault_named(p->fault);
     struct gt_tracer_ops scene = held(p->acquire, p->release);
     const struct gt_tracer_ops *tracer = p->acquire || p->release ? &scene : &gt_tracer_gen;
     struct hunt h = hunt(p, tracer, PROMISE_NS, true);

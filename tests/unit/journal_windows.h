@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The windows that one run of a runtime entered, for tests that hunt for planted faults. */
+/* The journal of a run, and the windows that it entered. */
 #pragma once
 #include <stdlib.h>
 #include <string.h>
@@ -25,19 +25,33 @@ static inline void journal_keep(const struct gt_jentry *e, void *arg)
     c->e[c->n++] = *e;
 }
 
+/* Of the run that ended, in place of what c had. */
+static inline void journal_take(struct gt_runtime *rt, struct journal_copy *c)
+{
+    uint64_t lost = 0;
+    c->n = 0;
+    gt_journal_each(rt, journal_keep, c, &lost);
+    if (lost != 0)
+        bail_out("%llu entries of the journal are lost", (unsigned long long)lost);
+}
+
+static inline void journal_free(struct journal_copy *c)
+{
+    free(c->e);
+    *c = (struct journal_copy){0};
+}
+
 /* How often the run that ended has entered the windows of `needed` (fault.h), the least of them;
  * UINT64_MAX: none is needed. */
 static inline uint64_t journal_windows(struct gt_runtime *rt, const char *needed)
 {
     struct journal_copy c = {0};
     struct gt_windows w = {0};
-    uint64_t lost = 0, least = 0;
-    gt_journal_each(rt, journal_keep, &c, &lost);
-    if (lost != 0)
-        bail_out("%llu entries of the journal are lost", (unsigned long long)lost);
+    uint64_t least = 0;
+    journal_take(rt, &c);
     if (gt_windows_count(&w, c.e, c.n, NULL) != 0 || gt_windows_needed(needed, w.n, &least) != 0)
         bail_out("the windows '%s' cannot be counted", needed);
-    free(c.e);
+    journal_free(&c);
     return least;
 }
 

@@ -17,26 +17,6 @@
 #define TRACE_NS (20 * GT_NS_PER_MS)
 
 /* ---- programs: load while a few traces come and go ------------------------------------------ */
-static void add(gt_fn fn, int n)
-{
-    R->wg_add(wg, n);
-    for (int i = 0; i < n; i++)
-        expect(R->go(fn, NULL) == 0);
-}
-
-static void begin(void)
-{
-    gt_store_relaxed(&enough, 0u);
-    wg = R->wg_new();
-}
-
-static void end(void)
-{
-    gt_store_relaxed(&enough, 1u);
-    R->wg_wait(wg);
-    R->wg_free(wg);
-}
-
 static void traced(int traces, int64_t ns)
 {
     for (int i = 0; i < traces; i++) {
@@ -50,40 +30,45 @@ static void traced(int traces, int64_t ns)
 static void calls(void *rt)
 {
     (void)rt;
-    begin();
-    add(tiny_calls, 6);
+    load_begins();
+    several(tiny_calls, NULL, 6);
     traced(TRACES, TRACE_NS);
-    end();
+    load_ends();
 }
 
 static void calls_and_stops(void *rt)
 {
     (void)rt;
-    begin();
-    add(short_calls, 4);
-    add(stops, 1);
+    load_begins();
+    several(short_calls, NULL, 4);
+    several(stops, NULL, 1);
     traced(TRACES, TRACE_NS);
-    end();
+    load_ends();
 }
 
 static void calls_and_traces(void *rt)
 {
     (void)rt;
-    begin();
-    add(blocking_calls, 4);
+    load_begins();
+    several(blocking_calls, NULL, 4);
     traced(10 * TRACES, GT_NS_PER_MS);
-    end();
+    load_ends();
 }
 
 /* Those whose windows are narrow and whose oracle is the order. */
 static const struct hunt table[] = {
-    {"self_stop", calls_and_stops, 2, GT_SYSCALLS_STATUS, GT_PERTURB_MEDIUM, NULL, SELF_STOP_CLASSES,
-     "syscall-gives-other"},
-    {"retake_unguarded", calls_and_stops, 4, GT_SYSCALLS_STATUS, GT_PERTURB_MEDIUM, NULL, "failed-to-advance", NULL},
-    {"reacquire_unguarded", calls_and_stops, 4, GT_SYSCALLS_STATUS, GT_PERTURB_MEDIUM, NULL, "failed-to-advance", NULL},
-    {"status_in_window", calls, 6, GT_SYSCALLS_STATUS, GT_PERTURB_MEDIUM, NULL, NULL, NULL},
-    {"start_awaits_nobody", calls_and_traces, 2, GT_SYSCALLS_SCANBIT, GT_PERTURB_MEDIUM, NULL, NULL, NULL},
-    {"mark_after_generation", calls, 8, GT_SYSCALLS_SCANBIT, GT_PERTURB_MEDIUM, NULL, NULL, NULL},
+    {.fault = "self_stop", .program = calls_and_stops, .procs = 2, .model = GT_SYSCALLS_STATUS,
+     .perturb = GT_PERTURB_MEDIUM, .classes = SELF_STOP_CLASSES, .windows = "syscall-gives-other"},
+    {.fault = "retake_unguarded", .program = calls_and_stops, .procs = 4, .model = GT_SYSCALLS_STATUS,
+     .perturb = GT_PERTURB_MEDIUM, .classes = "failed-to-advance"},
+    {.fault = "reacquire_unguarded", .program = calls_and_stops, .procs = 4, .model = GT_SYSCALLS_STATUS,
+     .perturb = GT_PERTURB_MEDIUM, .classes = "failed-to-advance"},
+    {.fault = "status_in_window", .program = calls, .procs = 6, .model = GT_SYSCALLS_STATUS,
+     .perturb = GT_PERTURB_MEDIUM},
+    {.fault = "start_awaits_nobody", .program = calls_and_traces, .procs = 2, .model = GT_SYSCALLS_SCANBIT,
+     .perturb = GT_PERTURB_MEDIUM},
+    {.fault = "mark_after_generation", .program = calls, .procs = 8, .model = GT_SYSCALLS_SCANBIT,
+     .perturb = GT_PERTURB_MEDIUM},
 };
 #define N_TABLE (sizeof table / sizeof *table)
 

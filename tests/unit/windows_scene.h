@@ -3,6 +3,7 @@
 #pragma once
 #include "harness/windows.h"
 #include "in_runtime.h"
+#include "journal_windows.h"
 
 extern const struct gt_tracer_ops gt_tracer_gen, gt_tracer_locked;
 
@@ -17,29 +18,14 @@ struct scene {
     gt_a32 stop, k_held, release;
     struct gt_wg *wg;
     uint64_t k; /* how often */
-    struct gt_jentry *e;
-    size_t n, cap;
+    struct journal_copy journal;
 };
-
-static inline void keep(const struct gt_jentry *e, void *arg)
-{
-    struct scene *s = arg;
-    if (s->n == s->cap) {
-        s->cap = s->cap ? 2 * s->cap : 4096;
-        s->e = realloc(s->e, s->cap * sizeof *s->e);
-        if (!s->e)
-            bail_out("out of memory");
-    }
-    s->e[s->n++] = *e;
-}
 
 static inline void count_round(struct scene *s)
 {
-    uint64_t lost = 0;
-    s->n = 0;
-    gt_journal_each(s->rt, keep, s, &lost);
-    if (lost != 0 || gt_windows_count(&s->w, s->e, s->n, NULL) != 0)
-        bail_out("%llu entries lost", (unsigned long long)lost);
+    journal_take(s->rt, &s->journal);
+    if (gt_windows_count(&s->w, s->journal.e, s->journal.n, NULL) != 0)
+        bail_out("out of memory");
 }
 
 static inline void scene_open(struct scene *s)
@@ -61,8 +47,7 @@ static inline void scene_open(struct scene *s)
 static inline void scene_close(struct scene *s)
 {
     R->destroy(s->rt);
-    free(s->e);
-    s->e = NULL;
+    journal_free(&s->journal);
 }
 
 static inline void play(struct scene *s, gt_fn fn)

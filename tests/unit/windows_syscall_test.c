@@ -276,7 +276,6 @@ static void meets(enum gt_syscall_model model, enum gt_window w)
         expect(R->run(s.rt, meets_fn, &s) == 0);
         count_round(&s);
         scene_close(&s);
-        s.n = s.cap = 0;
         gt_store_relaxed(&s.stop, 0u);
     }
     ok(s.w.n[w] > 0, "%s: %s (%llu)", model == GT_SYSCALLS_STATUS ? "status" : "scanbit",

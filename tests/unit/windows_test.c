@@ -3,7 +3,10 @@
 /* The counters of windows (stress/harness/windows.c): for each, a scene on the real runtime that
  * enters it, as often as the scene says, and one beside it that does not. The windows of system
  * calls: windows_syscall_test.c. */
+#include <errno.h>
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "windows_scene.h"
 
@@ -330,78 +333,154 @@ static void procs_between(void)
     IS(&s, proc_reborn_trace, 1);
 }
 
-/* A G that waits from one generation into the next, and one that does so without a trace. */
-static void waits_for_wg(void *arg)
+/* A P that was dead as the first trace stopped dies again before the next, and is not in it. */
+static void procs_die_again_fn(void *arg)
 {
     struct scene *s = arg;
-    tell(&s->inside);
-    R->wg_wait((struct gt_wg *)(uintptr_t)s->k);
-    R->wg_done(s->wg);
+    expect(R->set_procs(1) == 0);
+    trace_on();
+    trace_off();
+    expect(R->set_procs(2) == 0 && R->set_procs(1) == 0);
+    trace_on();
+    if (s->k)
+        expect(R->set_procs(2) == 0); /* it is, with what was known of it */
+    trace_off();
 }
 
-static void parks_alone(void *arg)
+static void procs_die_again(void)
 {
-    (void)arg;
-    R->sleep(GT_NS_PER_MS); /* no trace */
+    struct scene never = {.procs = 2}, there = {.procs = 2, .k = 1};
+    play(&never, procs_die_again_fn);
+    IS(&never, proc_reborn_trace, 0);
+    play(&there, procs_die_again_fn);
+    IS(&there, proc_reborn_trace, 1);
 }
+
+/* A G that waits, and whose journal alone is looked at: Gs of the tracer wait too. */
+struct waiter {
+    struct gt_wg *wg, *over;
+    struct gt_g *g;
+    uint64_t id;
+    gt_a32 begun;
+};
+
+static void waits_for_wg(void *arg)
+{
+    struct waiter *w = arg;
+    w->g = R->self();
+    w->id = R->goid();
+    tell(&w->begun);
+    R->wg_wait(w->wg);
+    R->wg_done(w->over);
+}
+
+/* It waits when this returns. */
+static void begin_to_wait(struct waiter *w)
+{
+    w->wg = R->wg_new();
+    w->over = R->wg_new();
+    R->wg_add(w->wg, 1);
+    R->wg_add(w->over, 1);
+    expect(R->go(waits_for_wg, w) == 0);
+    wait_for(&w->begun);
+    while (gt_g_status(w->g) != GT_G_WAITING)
+        R->yield();
+}
+
+static void end_wait(struct waiter *w)
+{
+    R->wg_done(w->wg);
+    R->wg_wait(w->over);
+    R->wg_free(w->wg);
+    R->wg_free(w->over);
+}
+
+enum { NO_TRACE, WITHIN, ACROSS, BEFORE_TRACE, WAITERS };
+static struct waiter waiters[WAITERS];
 
 static void waits_fn(void *arg)
 {
     struct scene *s = arg;
-    for (int i = 0; i < 2; i++) {
-        struct gt_wg *wg = R->wg_new();
-        gt_store_relaxed(&s->inside, 0u);
-        s->wg = R->wg_new();
-        R->wg_add(s->wg, 1);
-        R->wg_add(wg, 1);
-        s->k = (uint64_t)(uintptr_t)wg;
-        if (i == 0)
-            trace_on();
-        expect(R->go(waits_for_wg, s) == 0);
-        while (!told(&s->inside))
-            R->yield();
-        for (int k = 0; k < 100; k++) /* it parks right after it has told */
-            R->yield();
-        if (i == 0)
-            advance(s->rt);
-        R->wg_done(wg);
-        R->wg_wait(s->wg);
-        if (i == 0)
-            trace_off();
-        R->wg_free(wg);
-        R->wg_free(s->wg);
-    }
+    struct waiter *w = waiters;
+    begin_to_wait(&w[NO_TRACE]);
+    end_wait(&w[NO_TRACE]);
+    begin_to_wait(&w[BEFORE_TRACE]);
+    trace_on();
+    end_wait(&w[BEFORE_TRACE]);
+    begin_to_wait(&w[ACROSS]);
+    advance(s->rt);
+    begin_to_wait(&w[WITHIN]);
+    end_wait(&w[WITHIN]);
+    end_wait(&w[ACROSS]);
+    trace_off();
+}
+
+/* ready-across of that G alone. */
+static uint64_t ready_across_of(const struct scene *s, uint64_t goid)
+{
+    struct gt_jentry *e = malloc(s->journal.n * sizeof *e);
+    struct gt_windows w = {0};
+    size_t n = 0;
+    if (!e)
+        bail_out("out of memory");
+    for (size_t i = 0; i < s->journal.n; i++)
+        if (s->journal.e[i].kind != GT_J_G || s->journal.e[i].id == goid)
+            e[n++] = s->journal.e[i];
+    expect(gt_windows_count(&w, e, n, NULL) == 0);
+    free(e);
+    return w.n[GT_WINDOW_ready_across];
 }
 
 static void ready_across(void)
 {
+    static const struct {
+        const char *what;
+        uint64_t n;
+    } want[WAITERS] = {[NO_TRACE] = {"without a trace", 0},
+                       [WITHIN] = {"within a generation", 0},
+                       [ACROSS] = {"into the next generation", 1},
+                       [BEFORE_TRACE] = {"from before the trace", 1}};
     struct scene s = {.procs = 1};
-    play(&s, waits_fn);
-    SOME(&s, ready_across);
-    struct scene without = {.procs = 1};
-    play(&without, parks_alone);
-    IS(&without, ready_across, 0);
+    scene_open(&s);
+    expect(R->run(s.rt, waits_fn, &s) == 0);
+    count_round(&s);
+    for (int i = 0; i < WAITERS; i++)
+        is_int((long long)ready_across_of(&s, waiters[i].id), (long long)want[i].n, "a G that waits %s: ready-across",
+               want[i].what);
+    scene_close(&s);
 }
 
 /* A thread that ends under a trace, and one that ends without. */
+static gt_a32 ending; /* id of that thread */
+
 static void locked_end(void *arg)
 {
-    struct scene *s = arg;
+    (void)arg;
     R->lock_thread();
-    R->wg_done(s->wg);
+    gt_store_relaxed(&ending, (uint32_t)gt_thread_id());
+}
+
+/* At most 5 s: the G is long gone by then, and its thread an instant after. */
+static bool thread_is_gone(uint32_t tid)
+{
+    for (int i = 0; i < 5000; i++) {
+        if (syscall(SYS_tgkill, getpid(), (pid_t)tid, 0) != 0 && errno == ESRCH)
+            return true;
+        R->sleep(GT_NS_PER_MS);
+    }
+    return false;
 }
 
 static void threads_end_fn(void *arg)
 {
     struct scene *s = arg;
-    s->wg = R->wg_new();
     for (uint64_t i = 0; i < s->k; i++) {
-        R->wg_add(s->wg, 1);
-        expect(R->go(locked_end, s) == 0);
-        R->wg_wait(s->wg);
-        R->sleep(5 * GT_NS_PER_MS);
+        gt_store_relaxed(&ending, 0u);
+        expect(R->go(locked_end, NULL) == 0);
+        while (gt_load_relaxed(&ending) == 0)
+            R->sleep(GT_NS_PER_MS);
+        expect(thread_is_gone(gt_load_relaxed(&ending)));
     }
-    R->wg_free(s->wg);
 }
 
 static void threads_end_traced(void *arg)
@@ -415,7 +494,7 @@ static void threads_left(void)
 {
     struct scene s = {.k = 3}, without = {.k = 3};
     play(&s, threads_end_traced);
-    SOME(&s, thread_left);
+    IS(&s, thread_left, s.k);
     play(&without, threads_end_fn);
     IS(&without, thread_left, 0);
 }
@@ -479,6 +558,7 @@ int main(void)
     list_across();
     procs();
     procs_between();
+    procs_die_again();
     ready_across();
     threads_left();
     foreign();
