@@ -192,7 +192,7 @@ void gt_mutex_lock_for(struct gt_mutex *mu, enum gt_wait_reason reason)
     gt_enter_op();
     uint32_t w = 0;
     if (gt_unlikely(!gt_cas_acquire(&mu->state, &w, LOCKED))) /* pair: mutex */
-        if (!take_free(mu, w)) /* I5 */
+        if (!take_free(mu, w))                                /* I5 */
             lock_slow(mu, reason);
     own(mu);
 }
