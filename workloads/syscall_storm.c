@@ -4,6 +4,9 @@
  * seed: mostly a short call, at times two in a row, rarely a nap of 20 to 200 us, and at
  * steps both halves of a pair know, one half writes a byte and the other reads it,
  * blocked until it is there. The writer never waits, so no mix can deadlock.
+ *
+ * param: 0: each read is announced as a call that blocks, so the P is handed on at once, also
+ * where the byte is there already; 1: none is, as in Go, where a program cannot.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +24,7 @@ struct half {
     uint64_t n, pair_seed;
     int fd; /* the pipe's end of this half */
     int pid;
-    bool writer;
+    bool writer, announces;
     uint64_t done, bytes, wrong;
 };
 
@@ -46,13 +49,11 @@ static void pass_byte(struct half *h, uint64_t step)
 {
     uint8_t want = (uint8_t)gt_rng_mix(h->pair_seed + step), byte = want;
     int64_t rc;
-    if (h->writer) {
-        h->ops->syscall_enter();
-        rc = gt_call_write(h->fd, &byte, 1);
-    } else {
+    if (h->announces)
         h->ops->syscall_enter_blocking();
-        rc = gt_call_read(h->fd, &byte, 1);
-    }
+    else
+        h->ops->syscall_enter();
+    rc = h->writer ? gt_call_write(h->fd, &byte, 1) : gt_call_read(h->fd, &byte, 1);
     h->ops->syscall_exit();
     h->bytes++;
     h->wrong += rc != 1 || byte != want;
@@ -91,6 +92,7 @@ static int open_pairs(const struct gt_workload_params *p, struct half *h, uint32
                 .fd = fds[side],
                 .pid = gt_call_getpid(),
                 .writer = side == 1,
+                .announces = side == 0 && p->param == 0,
             };
     }
     return 0;

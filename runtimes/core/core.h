@@ -568,6 +568,10 @@ void gt_p_acquire(struct gt_m *m, struct gt_p *p); /* Idle -> Running, ProcStart
 struct gt_p *gt_p_release(struct gt_m *m, enum gt_pstatus to);
 void gt_p_wire(struct gt_m *m, struct gt_p *p);
 void gt_p_bind(struct gt_m *m, struct gt_p *p); /* the calling thread goes to p's place */
+/* m's thread is there. Context: m's own, or m parked and the scheduler lock held. */
+bool gt_m_is_bound_to(const struct gt_m *m, const struct gt_p *p);
+/* Where on the list of idle Ms the one for p stands; NULL there: none is idle. sched_lock held */
+struct gt_m **gt_m_idle_for(struct gt_runtime *rt, const struct gt_p *p);
 /* Scheduler lock held, p Idle in m's hands: a stopper or a safe-point round may want it.
  * true: the stopper took it. */
 bool gt_p_stopper_takes(struct gt_m *m, struct gt_p *p);

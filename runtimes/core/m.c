@@ -11,6 +11,9 @@
  *   I3 An M leaves the view of the tracer (m_dies) and hands its journal over under the
  *      scheduler lock (seed 004).
  *   I4 The system stack is entered afresh at sys_top: nothing on it survives a G.
+ *   I5 A P that is given to a parked M goes to the one that parked last, the warmest. Where
+ *      threads are bound, to the last that parked at the P's place, of the first few: any
+ *      other has to be moved there first, by two system calls and often to another CPU.
  */
 #include <errno.h>
 
@@ -20,6 +23,8 @@
 #define SYS_STACK_GAP 1024u
 #define M_STACK_SIZE (256u * 1024u)
 #define ALTSTACK_SIZE (32u * 1024u)
+/* Idle Ms that are looked at for one at the right place. */
+#define IDLE_LOOKS 16
 
 struct gt_m *gt_m_alloc(struct gt_runtime *rt)
 {
@@ -253,12 +258,23 @@ static void start_new(struct gt_runtime *rt, struct gt_p *p, bool spinning)
         put_back(rt, self, p, spinning);
 }
 
-/* Scheduler lock held: the idle M that parked last is the warmest. */
-static struct gt_m *idle_m_get(struct gt_runtime *rt)
+/* I5. */
+struct gt_m **gt_m_idle_for(struct gt_runtime *rt, const struct gt_p *p)
 {
-    struct gt_m *m = rt->idle_ms;
+    struct gt_m **at = &rt->idle_ms;
+    if (rt->config.bind != GT_BIND_NONE)
+        for (int i = 0; *at && i < IDLE_LOOKS; i++, at = &(*at)->idle_next)
+            if (gt_m_is_bound_to(*at, p))
+                return at;
+    return &rt->idle_ms;
+}
+
+/* Scheduler lock held. */
+static struct gt_m *idle_m_get(struct gt_runtime *rt, struct gt_p *p)
+{
+    struct gt_m **at = gt_m_idle_for(rt, p), *m = *at;
     if (m) {
-        rt->idle_ms = m->idle_next;
+        *at = m->idle_next;
         m->idle_next = NULL;
         m->idle = false;
         rt->n_idle_ms--;
@@ -288,7 +304,7 @@ void gt_m_start(struct gt_runtime *rt, struct gt_p *p, bool spinning)
             gt_sub_acq_rel(&rt->spinning, 1); /* pair: spinning */
         return;
     }
-    struct gt_m *m = idle_m_get(rt);
+    struct gt_m *m = idle_m_get(rt, p);
     if (!m) {
         bool full = rt->n_ms >= rt->config.max_ms;
         if (!full)

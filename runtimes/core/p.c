@@ -86,11 +86,16 @@ struct gt_p *gt_p_idle_get(struct gt_runtime *rt, int32_t near)
 }
 
 /* ---- wiring ------------------------------------------------------------------------- */
-/* A thread follows its P's place; threads rarely change their P. A foreign thread's binding
- * is its owner's. */
+bool gt_m_is_bound_to(const struct gt_m *m, const struct gt_p *p)
+{
+    return m->bound_to && m->bound_to->place.cpuset == p->place.cpuset;
+}
+
+/* A thread follows its P's place; who starts an M for a P looks for one that is there. A foreign
+ * thread's binding is its owner's. */
 void gt_p_bind(struct gt_m *m, struct gt_p *p)
 {
-    if (m->rt->config.bind == GT_BIND_NONE || m->bound_to == p || m->extra)
+    if (m->rt->config.bind == GT_BIND_NONE || gt_m_is_bound_to(m, p) || m->extra)
         return;
     m->bound_to = p;
     if (gt_topo_bind_thread(m->rt->topo, &p->place, m->bind_error, sizeof m->bind_error) != 0)

@@ -11,10 +11,13 @@
  *      stays set, so nobody can overtake. Otherwise the one that runs takes it first.
  *   I4 The unlock's last access to a mutex is the one that lets another lock it: its next
  *      owner may free it.
+ *   I5 A mutex that is free is taken by one CAS, whoever is queued or on the way: no clock, no
+ *      queue's lock. Else all pay for a single waiter, which is WOKEN for as long as others
+ *      are faster.
  *   O1 Critical sections are ordered by release and acquire on the state, a hand-over by
  *      gt_ready.
  * Wait group:
- *   I5 state is twice the counter, plus 1 when somebody is queued. The bit is set under
+ *   I6 state is twice the counter, plus 1 when somebody is queued. The bit is set under
  *      the lock while the counter is not 0; who takes the counter to 0 with the bit set
  *      wakes everybody.
  *   O2 What came before a done happens before the wait that it lets go.
@@ -95,9 +98,13 @@ void gt_mutex_free(struct gt_runtime *rt, struct gt_mutex *mu)
     free_pinned(rt, mu, mu ? sizeof *mu : 0);
 }
 
+/* w: what the state was just seen to be. Whoever is queued, or on the way, stays so. */
 static inline bool take_free(struct gt_mutex *mu, uint32_t w)
 {
-    return !(w & LOCKED) && gt_cas_acquire(&mu->state, &w, w | LOCKED); /* pair: mutex */
+    while (!(w & LOCKED))
+        if (gt_cas_acquire(&mu->state, &w, w | LOCKED)) /* pair: mutex */
+            return true;
+    return false;
 }
 
 static inline void own(struct gt_mutex *mu)
@@ -155,10 +162,11 @@ static bool take_or_wait(struct gt_mutex *mu, bool woken)
 
 static GT_NOINLINE void lock_slow(struct gt_mutex *mu, enum gt_wait_reason reason)
 {
-    struct mutex_wait mw = {.since = gt_nanotime()};
+    struct mutex_wait mw;
     bool woken = false;
     if (spin_for(mu))
         return;
+    mw.since = gt_nanotime();
     for (;;) {
         struct gt_m *m = gt_tls_m();
         gt_rspin_lock(m, &mu->lock);
@@ -184,7 +192,8 @@ void gt_mutex_lock_for(struct gt_mutex *mu, enum gt_wait_reason reason)
     gt_enter_op();
     uint32_t w = 0;
     if (gt_unlikely(!gt_cas_acquire(&mu->state, &w, LOCKED))) /* pair: mutex */
-        lock_slow(mu, reason);
+        if (!take_free(mu, w))                                /* I5 */
+            lock_slow(mu, reason);
     own(mu);
 }
 
@@ -249,7 +258,7 @@ void gt_mutex_unlock(struct gt_mutex *mu)
 
 /* ---- wait group --------------------------------------------------------------------- */
 struct gt_wg {
-    gt_ai64 state; /* I5 */
+    gt_ai64 state; /* I6 */
     struct gt_rspin lock;
     struct gt_waitq q; /* Guarded by: lock */
 };

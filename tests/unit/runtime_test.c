@@ -478,9 +478,37 @@ static void reports(void)
     ok(st == 0 && strstr(out, "without a runtime call"), "the watchdog names a silent loop");
 }
 
+/* I5 of m.c, on a list made by hand: b, a and others that are nowhere yet, or too far behind. */
+static void who_gets_a_p(void)
+{
+    enum { MS = 40 };
+    static struct gt_runtime rt;
+    static struct gt_p p[3];
+    static struct gt_m m[MS];
+    for (int i = 0; i < 3; i++)
+        p[i].place.cpuset = (const void *)&p[i];
+    for (int i = 0; i < MS - 1; i++)
+        m[i].idle_next = &m[i + 1];
+    rt.idle_ms = &m[0];
+    m[1].bound_to = &p[1];
+    m[2].bound_to = m[3].bound_to = &p[0];
+    m[MS - 1].bound_to = &p[2];
+    rt.config.bind = GT_BIND_NONE;
+    ok(*gt_m_idle_for(&rt, &p[0]) == &m[0], "not bound: the M that parked last");
+    rt.config.bind = GT_BIND_PU;
+    ok(*gt_m_idle_for(&rt, &p[0]) == &m[2] && *gt_m_idle_for(&rt, &p[1]) == &m[1],
+       "bound: the last one at the P's place");
+    ok(*gt_m_idle_for(&rt, &p[2]) == &m[0], "none of the first is there: the last");
+    p[2].place.cpuset = p[0].place.cpuset;
+    ok(*gt_m_idle_for(&rt, &p[2]) == &m[2], "another P at the same place");
+    rt.idle_ms = NULL;
+    ok(*gt_m_idle_for(&rt, &p[0]) == NULL, "none is idle");
+}
+
 int main(void)
 {
-    plan(7 + 2 + 2 + 4 + 1 + 9 + 1 + 2);
+    plan(7 + 5 + 2 + 2 + 4 + 1 + 9 + 1 + 2);
+    who_gets_a_p();
     configurations();
     no_memory();
     runs_again(1);

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/sync.h"
 #include "in_runtime.h"
 
 /* ---- exclusion --------------------------------------------------------------------------- */
@@ -142,6 +143,44 @@ static void order_test(void *arg)
     R->wg_free(done);
 }
 
+/* ---- a free mutex with a waiter on its way ------------------------------------------------ */
+/* The waiter was woken and does not run yet: 1 P. Whoever takes the mutex before it needs no lock
+ * of the queue, which is held here: the lock would not return. */
+static void taken_at_once(void *arg)
+{
+    (void)arg;
+    uint32_t next = 0;
+    struct gt_mutex *mu = R->mutex_new();
+    struct gt_wg *ready = R->wg_new(), *done = R->wg_new();
+    struct turn t = {.mu = mu, .ready = ready, .done = done, .next = &next};
+    bool free = false;
+    for (int i = 0; i < 100 && !free; i++) {
+        R->mutex_lock(mu);
+        t.me = next;
+        R->wg_add(ready, 1);
+        R->wg_add(done, 1);
+        expect(R->go(take_turn, &t) == 0);
+        R->wg_wait(ready);
+        until_queued(t.g);
+        struct gt_m *m = gt_pin(); /* no checkpoint lets the waiter run */
+        R->mutex_unlock(mu);
+        free = gt_mutex_try(mu); /* not handed over: it has waited for less than a millisecond */
+        if (free) {
+            R->mutex_unlock(mu);
+            gt_spin_lock(&mu->lock.spin);
+            R->mutex_lock(mu);
+            gt_spin_unlock(&mu->lock.spin);
+            R->mutex_unlock(mu);
+        }
+        gt_unpin(m);
+        R->wg_wait(done);
+    }
+    expect(free);
+    R->mutex_free(mu);
+    R->wg_free(ready);
+    R->wg_free(done);
+}
+
 /* ---- wait group -------------------------------------------------------------------------- */
 struct crowd {
     struct gt_wg *work, *waiters;
@@ -224,9 +263,10 @@ static bool dies(gt_fn fn)
 int main(void)
 {
     bool no = false, yes = true;
-    plan(5 * N_PROC_COUNTS + 2);
+    plan(5 * N_PROC_COUNTS + 3);
     ok(dies(unlock_twice), "unlock of a free mutex");
     ok(dies(below_zero), "a wait group below zero");
+    in_runtime(1, taken_at_once, NULL, "a free mutex is taken while a waiter is on its way");
     for (int i = 0; i < N_PROC_COUNTS; i++) {
         int32_t p = proc_counts[i];
         in_runtime(p, exclusion_test, &no, "exclusion, short sections");

@@ -111,8 +111,6 @@ void gt_gb_register(const gt_gb_cell *cell)
         b->Repetitions(static_cast<int>(cell->repetitions));
     if (cell->iterations > 0)
         b->Iterations(static_cast<benchmark::IterationCount>(cell->iterations));
-    else if (cell->min_time_s > 0)
-        b->MinTime(cell->min_time_s);
     args()[cell->name] = arg;
 }
 

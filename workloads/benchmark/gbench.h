@@ -28,8 +28,7 @@ struct gt_gb_cell {
     gt_gb_fn fn;
     void *arg;
     uint32_t repetitions; /* 0: as the flags say */
-    double min_time_s;    /* of a repetition; 0: as the flags say */
-    uint64_t iterations;  /* exactly so many; 0: the library finds out. Not with min_time_s */
+    uint64_t iterations;  /* exactly so many; 0: the library finds out */
 };
 
 /* One repetition, as the library reports it. */

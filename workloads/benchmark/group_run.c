@@ -18,8 +18,6 @@
 #define VALUE "value"
 #define BASE "base"
 #define EVENTS "events"
-/* A process that has to be started for each repetition should have something to do. */
-#define SUBPROCESS_S 0.02
 
 struct run {
     struct gt_bench_group *g;
@@ -241,8 +239,6 @@ static void enrol(struct turn *t)
     cell.iterations = fixed ? 1 : 0;
     if (c->row->samples)
         cell.repetitions = c->row->samples;
-    if (c->ops && (c->ops->head.flags & GT_RT_SUBPROCESS))
-        cell.min_time_s = SUBPROCESS_S;
     gt_gb_register(&cell);
 }
 
