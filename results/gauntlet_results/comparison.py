@@ -133,14 +133,16 @@ def _reason(cell: dict) -> str:
 
 
 def _apart(name: str, base: dict | None, new: dict | None) -> Apart | None:
-    """What is to be said of a cell beside its numbers; None: nothing."""
+    """What is to be said of a cell beside its numbers; None: nothing. What is wrong in NEW comes first: that BASE could
+    not tell, or had no such cell, is no excuse."""
+    if new and new["verdict"] in WRONG and (base is None or base["verdict"] not in WRONG):
+        before = f"was {base['verdict']}" if base else "not there"
+        return Apart(name, "broken", f"{before}, now {_reason(new)}")
     if base is None:
         return Apart(name, "added", _reason(new))
     if new is None:
         return None if base["verdict"] == "skipped" else Apart(name, "missing", "BASE has it, NEW does not")
     was, now = base["verdict"], new["verdict"]
-    if now in WRONG and was in (*FINE, "inconclusive"):
-        return Apart(name, "broken", f"was {was}, now {_reason(new)}")
     if was in WRONG and now in FINE:
         return Apart(name, "mended", f"was {_reason(base)}, now {now}")
     if now in WRONG and was in WRONG:

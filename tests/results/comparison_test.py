@@ -144,6 +144,13 @@ class ApartTest(unittest.TestCase):
             ("void", "ok", ("void before", 0)),
             ("failed", "ok", ("mended", 0)),
             ("failed", "failed", ("still broken", 0)),
+            ("void", "failed", ("broken", 1)),
+            ("incomplete", "inconsistent", ("broken", 1)),
+            ("void", "missed", ("broken", 1)),
+            ("skipped", "failed", ("broken", 1)),
+            ("inconclusive", "inconsistent", ("broken", 1)),
+            ("void", "void", ("void", 5)),
+            ("failed", "void", ("void", 5)),
         ):
             self.assertEqual(self.state(was, now), want, (was, now))
 
@@ -152,6 +159,9 @@ class ApartTest(unittest.TestCase):
         self.assertEqual((states(c), gate.status_of(c)), ({B: "missing"}, 5))
         c = compared(a_set({A: QUIET}), a_set({A: QUIET, B: QUIET}))
         self.assertEqual((states(c), gate.status_of(c)), ({B: "added"}, 0))
+        c = compared(a_set({A: QUIET}), a_set({A: QUIET, B: QUIET}, verdicts={B: ("failed", "ops 1 of 2")}))
+        self.assertEqual((states(c), gate.status_of(c)), ({B: "broken"}, 1))
+        self.assertEqual(c.apart[0].why, "not there, now failed: ops 1 of 2")
 
     def test_a_void_cell_is_not_compared(self):
         c = compared(a_set({A: QUIET, B: QUIET}), a_set({A: QUIET, B: times(9)}, verdicts={B: ("void", "no clock")}))
