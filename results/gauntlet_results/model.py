@@ -10,6 +10,7 @@ VERDICTS = (
     "incomplete", "void", "failed", "inconsistent", "missed", "inconclusive", "skipped", "found", "ok",
 )  # fmt: skip
 USABLE = ("ok", "found", "inconclusive")
+OPEN = ("incomplete", "void")  # `run --resume` runs them again
 
 # Better is where it would be an improvement: "lower", "higher" or "none" (it only describes).
 BETTER = ("lower", "higher", "none")
@@ -91,6 +92,7 @@ class ResultSet:
     path: str | None  # where it was read
     complete: bool  # every planned cell is there and was carried to its end
     key: str = ""  # of the run: stays when cells are added to it
+    former_key: str = ""  # what an older gauntlet made of it, by which a store may still have it
 
     @property
     def machine(self) -> str:

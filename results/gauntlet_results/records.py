@@ -280,9 +280,13 @@ def is_run(path: str) -> bool:
     return os.path.isfile(os.path.join(path, "run.json"))
 
 
-def run_key(run: dict) -> str:
-    """Of the run, whatever has been finished of it: without what is written as it goes on and when it ends."""
-    return content_id({k: v for k, v in run.items() if k not in ("resumed", "seconds", "foreign_cpu", "complete")})
+# Written as the run goes on and when it ends. `run --resume` adds the sums of programs that were not there.
+_GROWS = ("resumed", "seconds", "foreign_cpu", "complete")
+
+
+def run_key(run: dict, grows=(*_GROWS, "program_sums")) -> str:
+    """Of the run, whatever has been finished of it: without what grows."""
+    return content_id({k: v for k, v in run.items() if k not in grows})
 
 
 def _planned(run: dict) -> list[str]:
@@ -357,6 +361,7 @@ def _load_folder(folder: str) -> ResultSet:
         id="", label=os.path.basename(os.path.abspath(folder)), date=date or newest, revision=revision,
         dirty=dirty, seed=_integer(run.get("seed")), environment=environment, series=series, cells=cells,
         problems=problems, path=folder, complete=not problems and bool(cells), key=run_key(run),
+        former_key=run_key(run, _GROWS),
     ).seal()  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from .cliargs import STORE
 from .entries import keepable
 from .errors import broken
-from .model import ResultSet, Series, content_id, machine_facts
+from .model import OPEN, ResultSet, Series, content_id, machine_facts
 from .quantiles import describe
 from .store_file import explain, open_store
 from .store_schema import VERSION
@@ -84,9 +84,11 @@ class Store:
 
     # ---- writing ----------------------------------------------------------------------------------------------------
     def add(self, rs: ResultSet) -> str:
-        """NEW, KNOWN (nothing was changed), or COMPLETED (the run was here with fewer cells)."""
+        """NEW, KNOWN (nothing was changed), or COMPLETED (the run was here with fewer cells that came to something)."""
         with self._transaction():
-            there = self.db.execute("SELECT * FROM runs WHERE key = ? OR hash = ?", (rs.key, rs.id)).fetchone()
+            there = self.db.execute(
+                "SELECT * FROM runs WHERE key IN (?, ?) OR hash = ?", (rs.key, rs.former_key or rs.key, rs.id)
+            ).fetchone()
             if there and (there["hash"] == rs.id or self._progress_of(there) >= _progress(rs)):
                 return KNOWN
             if there:
@@ -96,7 +98,7 @@ class Store:
 
     def _progress_of(self, run: sqlite3.Row) -> tuple:
         cells, whole = self.db.execute(
-            "SELECT count(*), coalesce(sum(verdict <> 'incomplete'), 0) FROM cells WHERE run = ?", (run["id"],)
+            f"SELECT count(*), coalesce(sum(verdict NOT IN {OPEN}), 0) FROM cells WHERE run = ?", (run["id"],)
         ).fetchone()
         return bool(run["complete"]), whole, cells
 
@@ -211,7 +213,8 @@ class Store:
 
 
 def _progress(rs: ResultSet) -> tuple:
-    return rs.complete, sum(c["verdict"] != "incomplete" for c in rs.cells), len(rs.cells)
+    """What a later import must exceed to replace it: what `run --resume` would run again is not done."""
+    return rs.complete, sum(c["verdict"] not in OPEN for c in rs.cells), len(rs.cells)
 
 
 def _series_row(cell: int, s: Series) -> tuple:
