@@ -131,6 +131,7 @@ def document_of(measured: Measured, arguments: list[str]) -> dict:
         "machine": last.machine,
         "date": last.date,
         "revision": last.revision,
+        "preset": last.build.get("preset"),
         "arguments": arguments,
         "runs": measured.runs,
         "floors": floors.entries(),
@@ -167,7 +168,7 @@ def main(argv: list[str]) -> int:
         raise broken(f"{measured.runs} runs: {FEWEST_RUNS} are the fewest that say something: nothing kept")
     floors = measured.floors()
     if not floors:
-        raise broken("no cell had numbers in every run: nothing kept")
+        raise broken("no cell had numbers above zero in every run: nothing kept")
     document = document_of(measured, rest)
     with Store(args.store, write=True) as store:
         store.keep_noise(document)

@@ -10,7 +10,7 @@ from . import comparison
 from .errors import VOID, ResultsError, broken, usage
 from .export_tables import whole_set
 from .model import ResultSet
-from .noise_floor import NoiseFloors, Thresholds, from_documents
+from .noise_floor import NoiseFloors, Thresholds
 from .records import load, read_json
 
 BASELINES = "results/baselines"
@@ -80,7 +80,7 @@ def _select(selector: str, store: str) -> ResultSet:
     return select.resolve(selector, store)
 
 
-def noise_documents(machine: str, store: str) -> list[dict]:
+def _kept_noise(machine: str, store: str) -> list[dict]:
     """What `noise` has kept of this machine; a store that is not there has none."""
     if not os.path.exists(store):
         return []
@@ -90,11 +90,17 @@ def noise_documents(machine: str, store: str) -> list[dict]:
         return opened.noise(machine)
 
 
-def floors_for(base: ResultSet, new: ResultSet, store: str, brought: list[dict]) -> NoiseFloors:
-    """The store's and the baseline's, each document once."""
-    found = {json.dumps(d, sort_keys=True): d for d in noise_documents(new.machine, store)}
-    found.update({json.dumps(d, sort_keys=True): d for d in brought if d.get("machine") == new.machine})
-    return from_documents(found.values())
+def _is_noise_of(document: dict, rs: ResultSet) -> bool:
+    """Of its machine and kind of build; a preset that was not recorded does not differ."""
+    presets = {document.get("preset"), rs.build.get("preset")} - {None}
+    return document.get("machine") == rs.machine and len(presets) < 2
+
+
+def noise_documents(rs: ResultSet, store: str, brought: list[dict]) -> list[dict]:
+    """What is known of the noise of the set's machine and kind of build: the store's and the baseline's, each document
+    once."""
+    found = {json.dumps(d, sort_keys=True): d for d in [*brought, *_kept_noise(rs.machine, store)] if _is_noise_of(d, rs)}
+    return list(found.values())
 
 
 def baseline_text(rs: ResultSet, noise: list[dict]) -> str:
