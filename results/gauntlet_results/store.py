@@ -160,10 +160,14 @@ class Store:
         ]
 
     def heads(self) -> list[dict]:
-        """Newest first: hash, date, revision, label, complete of each run, without a look at its cells."""
+        """Newest first: hash, date, revision, dirty, label, complete, machine, preset of each run, without a look at its
+        cells."""
         return [
             dict(r)
-            for r in self.all("SELECT hash, date, revision, label, complete FROM runs ORDER BY date DESC, id DESC")
+            for r in self.all(
+                "SELECT hash, date, revision, dirty, label, complete, machine,"
+                " json_extract(environment, '$.build.preset') AS preset FROM runs ORDER BY date DESC, id DESC"
+            )
         ]
 
     def load(self, run_hash: str) -> ResultSet:
