@@ -4,7 +4,6 @@
 import json
 import os
 import re
-import tempfile
 
 from . import comparison
 from .errors import VOID, ResultsError, broken, usage
@@ -12,6 +11,7 @@ from .export_tables import whole_set
 from .model import ResultSet
 from .noise_floor import NoiseFloors, Thresholds
 from .records import load, read_json
+from .whole_file import write_whole
 
 BASELINES = "results/baselines"
 PREFIX = "baseline:"
@@ -109,23 +109,6 @@ def baseline_text(rs: ResultSet, noise: list[dict]) -> str:
     return f'{text},\n "noise": {json.dumps(noise)}\n}}\n'
 
 
-def write_whole(path: str, text: str) -> None:
-    """As a whole or not at all."""
-    folder = os.path.dirname(path) or "."
-    os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as f:
-            f.write(text)
-            f.flush()
-            os.fsync(f.fileno())
-        os.chmod(temporary, 0o644)
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def refuse_existing(path: str, replace: bool) -> None:
     if os.path.exists(path) and not replace:
         raise usage(f"{path} exists: --replace overwrites it")
@@ -133,7 +116,8 @@ def refuse_existing(path: str, replace: bool) -> None:
 
 def save_baseline(rs: ResultSet, noise: list[dict], path: str, replace: bool) -> None:
     refuse_existing(path, replace)
-    write_whole(path, baseline_text(rs, noise))
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    write_whole(path, [baseline_text(rs, noise)])
 
 
 # ---- both sets ------------------------------------------------------------------------------------------------------
