@@ -133,7 +133,7 @@ def resolve(selector: str, store_path: str = STORE) -> ResultSet:
         if not os.path.exists(selector):
             raise usage(f"'{selector}': no such file or folder, and not rev:GITREV, run:ID or latest")
         return load(selector)
-    with Store(store_path) as store:
+    with Store(store_path) as store, store.snapshot():
         heads = _heads(store, selector)
         if selector == "latest":
             return store.load(heads[0]["hash"])

@@ -78,6 +78,19 @@ class Store:
                     self.db.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def snapshot(self):
+        """All that is read within is of one state of the store; a writer waits. Within another it is part of that one."""
+        if self.db.in_transaction:
+            yield
+            return
+        with self._guard():
+            self.db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.db.execute("ROLLBACK")  # nothing was written
+
     def all(self, sql: str, *args) -> list[sqlite3.Row]:
         with self._guard():
             return self.db.execute(sql, args).fetchall()
@@ -130,6 +143,15 @@ class Store:
             (_series_row(ids[s.cell], s) for s in rs.series),
         )
 
+    def check_writable(self) -> None:
+        """Raises what a writer would meet: a lock, a file or folder that may not be written. Changes nothing."""
+        with self._guard():
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                self.db.execute(f"PRAGMA user_version = {self.version}")  # as it is: but the journal is begun
+            finally:
+                self.db.execute("ROLLBACK")
+
     def keep_noise(self, document: dict) -> None:
         """What one `gauntlet noise` measured; the same document again changes nothing."""
         d = document
@@ -172,6 +194,10 @@ class Store:
 
     def load(self, run_hash: str) -> ResultSet:
         """The run as it was imported."""
+        with self.snapshot():
+            return self._load(run_hash)
+
+    def _load(self, run_hash: str) -> ResultSet:
         found = self.all("SELECT * FROM runs WHERE hash = ?", run_hash)
         if not found:
             raise broken(f"{self.path}: no run {run_hash} in it")
