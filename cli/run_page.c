@@ -56,7 +56,8 @@ static void tell(const struct gt_process_end *end, const char *folder)
     if (page)
         gt_say("run", "page in %.*s", (int)strcspn(end->out, "\n"), end->out);
     if (page && end->code != 0)
-        gt_say("run", "not all of this run is in the store: `gauntlet collect %s` says why", folder);
+        gt_say("run", "not all of this run is in the store: `gauntlet collect %s` says why",
+               folder);
     if (page)
         return;
     if (end->how == GT_PROCESS_EXITED && *end->err)
