@@ -48,12 +48,19 @@ static const char *last_line(char *text)
     return strncmp(line, prefix, strlen(prefix)) == 0 ? line + strlen(prefix) : line;
 }
 
-static void tell(const struct gt_process_end *end)
+/* The page's path is what it prints once the page is there; with another status than 0 the collector complained. */
+static void tell(const struct gt_process_end *end, const char *folder)
 {
     char how[128];
-    if (end->how == GT_PROCESS_EXITED && end->code == 0)
+    bool page = end->how == GT_PROCESS_EXITED && (end->code == 0 || *end->out);
+    if (page)
         gt_say("run", "page in %.*s", (int)strcspn(end->out, "\n"), end->out);
-    else if (end->how == GT_PROCESS_EXITED && *end->err)
+    if (page && end->code != 0)
+        gt_say("run", "not all of this run is in the store: `gauntlet collect %s` says why",
+               folder);
+    if (page)
+        return;
+    if (end->how == GT_PROCESS_EXITED && *end->err)
         gt_say("run", "no page: %s", last_line(end->err));
     else
         gt_say("run", "no page: gauntlet report: %s", gt_process_describe(end, how, sizeof how));
@@ -71,7 +78,7 @@ void gt_run_page(const struct gt_options *o, const char *folder)
     const struct gt_process p = {
         .argv = c->argv, .timeout_ns = PAGE_TIMEOUT, .stop = &gt_stop_asked};
     if (gt_process_run(&p, &end) == 0) {
-        tell(&end);
+        tell(&end, folder);
         gt_process_free(&end);
     }
     free(c);

@@ -37,6 +37,14 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _finish_output() -> None:
+    """What was printed before the error is seen, unless the error is that it cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
+
+
 def _run(verb: str, argv: list[str]) -> int:
     try:
         status = _main_of(verb)(argv)
@@ -52,7 +60,7 @@ def _run(verb: str, argv: list[str]) -> int:
         _say(verb, "interrupted: nothing half-done is kept")
         return BROKEN
     except OSError as e:
-        _drop_output()
+        _finish_output()
         _say(verb, f"{e.filename or 'standard output'}: {e.strerror or e}")
         return BROKEN
     except Exception as e:  # a mistake of ours must not look like a verdict, which exit status 1 would

@@ -62,18 +62,24 @@ def _who(attrs: dict, metric: str) -> str | None:
 
 
 def bars_of(sets: Iterable[ResultSet], metric: str) -> tuple[list[Bar], ResultSet | None]:
-    """The newest figure of each workload and implementation, and the newest set that gave one."""
-    found: dict[tuple[str, str], Bar] = {}
-    newest = None
+    """Of the newest set (the last) that has figures of it, and that set: two runs are not beside each other."""
+    bars, newest = [], None
     for rs in sets:
-        for s in rs.series:
-            workload = s.cell.split("/")[0]
-            who = _who(s.attrs, metric) if s.metric == metric and s.verdict == "ok" and s.samples else None
-            if who and _base(workload) in WORKLOADS and s.attrs.get("kind", "bench") == "bench":
-                d = describe(s.samples)
-                found[workload, who] = Bar(workload, who, d["median"], d["low"], d["high"])
-                newest = rs
-    return list(found.values()), newest
+        found = _bars_of_one(rs, metric)
+        if found:
+            bars, newest = found, rs
+    return bars, newest
+
+
+def _bars_of_one(rs: ResultSet, metric: str) -> list[Bar]:
+    found: dict[tuple[str, str], Bar] = {}
+    for s in rs.series:
+        workload = s.cell.split("/")[0]
+        who = _who(s.attrs, metric) if s.metric == metric and s.verdict == "ok" and s.samples else None
+        if who and _base(workload) in WORKLOADS:
+            d = describe(s.samples)
+            found[workload, who] = Bar(workload, who, d["median"], d["low"], d["high"])
+    return list(found.values())
 
 
 def _rank(who: str) -> tuple:

@@ -19,7 +19,7 @@ a SELECTOR names a result set:
   FOLDER      a run's folder, as `run` and `bench --out` leave it
   FILE        a record, what `bench --json` printed, or what `export --format=set` wrote
   rev:GITREV  the newest run of that revision in the store (any name git knows, or the start of a hash)
-  rev:GITREV+all  all runs of that revision, the samples of each cell together
+  rev:GITREV+all  all such runs that are built and placed as the newest of them, the samples of each cell together
   run:ID      a run in the store, by the start of its id
   latest      the newest run in the store
 """

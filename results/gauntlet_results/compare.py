@@ -11,6 +11,7 @@ from .comparison import DEFAULT_METRICS, Comparison, compare_sets
 from .errors import OK, broken
 from .figures import wants_colour
 from .model import ResultSet
+from .noise_floor import from_documents
 
 ALPHA = 0.05
 SORTS = {
@@ -51,7 +52,7 @@ def main(argv: list[str]) -> int:
     new, _ = sets.resolve(args.new, args.store, args.baselines)
     say_problems("compare", base, new)
     sets.check_environments(base, new, args.across_machines)
-    floors = sets.floors_for(base, new, args.store, brought)
+    floors = from_documents(sets.noise_documents(new, args.store, brought))
     c = compare_sets(base, new, sets.options_for(args, floors, metrics, ALPHA, "fdr_bh"))
     require_rows(c)
     if SORTS[args.sort]:

@@ -18,12 +18,11 @@ import math
 from dataclasses import dataclass, field
 
 from . import stats
-from .model import ResultSet, Series, machine_differences
+from .model import WRONG, ResultSet, Series, machine_differences
 from .noise_floor import Threshold, Thresholds
 
 COUNTS = ("inconsistencies",)
 DEFAULT_METRICS = ("time", "tracing", "event", "inconsistencies")
-WRONG = ("failed", "inconsistent", "missed")  # verdicts of cells that say that something is wrong
 FINE = ("ok", "found", "skipped")
 FLOOR = "/runtime:floor/"
 LEVEL = 0.95  # of intervals
@@ -133,14 +132,16 @@ def _reason(cell: dict) -> str:
 
 
 def _apart(name: str, base: dict | None, new: dict | None) -> Apart | None:
-    """What is to be said of a cell beside its numbers; None: nothing."""
+    """What is to be said of a cell beside its numbers; None: nothing. What is wrong in NEW comes first: that BASE could
+    not tell, or had no such cell, is no excuse."""
+    if new and new["verdict"] in WRONG and (base is None or base["verdict"] not in WRONG):
+        before = f"was {base['verdict']}" if base else "not there"
+        return Apart(name, "broken", f"{before}, now {_reason(new)}")
     if base is None:
         return Apart(name, "added", _reason(new))
     if new is None:
         return None if base["verdict"] == "skipped" else Apart(name, "missing", "BASE has it, NEW does not")
     was, now = base["verdict"], new["verdict"]
-    if now in WRONG and was in (*FINE, "inconclusive"):
-        return Apart(name, "broken", f"was {was}, now {_reason(new)}")
     if was in WRONG and now in FINE:
         return Apart(name, "mended", f"was {_reason(base)}, now {now}")
     if now in WRONG and was in WRONG:
@@ -174,7 +175,7 @@ class _Test:
     new: tuple[float, ...]
     ratio: bool  # logarithms
     scale: float  # of differences: |median of BASE|
-    ordered: tuple[tuple[str, tuple[float, ...]], ...] = ()  # both sides' samples in the order of measurement
+    ordered: tuple[tuple[str, Series], ...] = ()  # both sides, where drift is looked for
     raw: tuple[float, float, float] = (1.0, 1.0, 1.0)  # p, p_worse, p_better
 
     @property
@@ -198,7 +199,7 @@ def _test_of(row: Row, base: Series, new: Series) -> _Test | None:
     t = _Test(row, a, b, ratio, scale)
     if ratio:
         t.base, t.new = tuple(map(math.log, a)), tuple(map(math.log, b))
-        t.ordered = (("BASE", base.samples), ("NEW", new.samples))
+        t.ordered = (("BASE", base), ("NEW", new))
     shift = stats.shift_interval(t.new, t.base, LEVEL)
     row.change = stats.Interval(t.share(shift.value), t.share(shift.low), t.share(shift.high), shift.level)
     row.effect = stats.cliffs_delta(b, a)
@@ -233,10 +234,14 @@ def _between(row: Row) -> str:
 
 
 def _drifting(t: _Test, family: int) -> str:
-    for side, samples in t.ordered:
-        rise = stats.drift_size(samples)
-        if abs(rise) > t.row.threshold.value and stats.trend_p(samples) <= DRIFT_ALPHA / (2 * max(1, family)):
-            return f"{side} drifts by {_percent(rise)} over its own samples"
+    """Within each run: from one run to the next the level moves, which the threshold allows for."""
+    for side, series in t.ordered:
+        runs = series.by_run
+        limit = DRIFT_ALPHA / (2 * max(1, family) * len(runs))
+        for samples in runs:
+            rise = stats.drift_size(samples)
+            if abs(rise) > t.row.threshold.value and stats.trend_p(samples) <= limit:
+                return f"{side} drifts by {_percent(rise)} over its own samples"
     return ""
 
 
@@ -308,7 +313,7 @@ def _row(base: Series, new: Series) -> Row:
     return Row(
         new.cell, new.metric, new.unit, new.better,
         stats.median_interval(base.samples, LEVEL), stats.median_interval(new.samples, LEVEL),
-        (len(base.samples), len(new.samples)), pooled=min(s.attrs.get("times", 1) for s in (base, new)),
+        (len(base.samples), len(new.samples)), pooled=min(len(s.by_run) for s in (base, new)),
     )  # fmt: skip
 
 

@@ -5,10 +5,8 @@ A format is a function of a result set: it gives the text and how many cells it 
 where the format has a way to, and left out where it has none.
 """
 
-import contextlib
 import os
 import sys
-import tempfile
 
 from .cliargs import SELECTORS, Parser, add_store, one_of
 from .errors import BROKEN, OK, ResultsError
@@ -17,6 +15,7 @@ from .export_gbench import gbench
 from .export_metrics import bmf, openmetrics
 from .export_tables import csv_table, whole_set
 from .select import resolve
+from .whole_file import write_whole
 
 FORMATS = {
     "gbench": (gbench, "Google Benchmark's JSON, for its compare.py; void cells as errors"),
@@ -28,25 +27,6 @@ FORMATS = {
 }
 
 
-def save(path: str, text: str) -> None:
-    """The whole text or nothing: a temporary file beside it takes its name."""
-    folder = os.path.dirname(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(prefix=".export-", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as f:
-            f.write(text)
-            f.flush()
-            os.fsync(f.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
 def _write(args, text: str) -> None:
     if not args.output:
         sys.stdout.write(text)
@@ -54,7 +34,7 @@ def _write(args, text: str) -> None:
     if os.path.exists(args.output) and not args.replace and args.format == "set":
         raise ResultsError(2, f"{args.output} is there: a baseline is replaced only with --replace")
     try:
-        save(args.output, text)
+        write_whole(args.output, [text])
     except OSError as e:
         raise ResultsError(BROKEN, f"{args.output}: {e.strerror}; nothing was written") from None
 

@@ -19,7 +19,7 @@ from .comparison import Comparison, Row, compare_sets
 from .errors import BAD, BROKEN, INCONCLUSIVE, OK, usage, worse
 from .figures import wants_colour
 from .model import ResultSet
-from .noise_floor import USELESS, NoiseFloors
+from .noise_floor import USELESS, NoiseFloors, from_documents
 
 ALPHA = 0.01  # chance that one of all rows is called a regression when nothing changed
 METRICS = ("time", "inconsistencies")  # a tracer's price is in the time of the cells that trace
@@ -134,8 +134,7 @@ def keep(args, rs: ResultSet, brought: list[dict]) -> None:
     if not rs.complete or not _measured(rs):
         raise sets.broken(f"{rs.label}: incomplete, or nothing measured: no baseline")
     path = sets.baseline_path(args.save_baseline, args.baselines)
-    known = {json.dumps(d, sort_keys=True): d for d in brought + sets.noise_documents(rs.machine, args.store)}
-    sets.save_baseline(rs, [d for d in known.values() if d.get("machine") == rs.machine], path, args.replace)
+    sets.save_baseline(rs, sets.noise_documents(rs, args.store, brought), path, args.replace)
     print(f"gauntlet gate: {path} written", file=sys.stderr)
 
 
@@ -144,7 +143,7 @@ def compare_both(args, alpha: float) -> tuple[Comparison, list[dict], NoiseFloor
     new, _ = sets.resolve(args.new, args.store, args.baselines)
     say_problems("gate", base, new)
     sets.check_environments(base, new, args.across_machines)
-    floors = sets.floors_for(base, new, args.store, brought)
+    floors = from_documents(sets.noise_documents(new, args.store, brought))
     options = sets.options_for(args, floors, sets.metrics_of(args.metric, METRICS), alpha, "holm")
     return compare_sets(base, new, options), brought, floors
 

@@ -4,12 +4,17 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 # Worst first. A cell's numbers count only when its verdict is one of the last three.
 VERDICTS = (
     "incomplete", "void", "failed", "inconsistent", "missed", "inconclusive", "skipped", "found", "ok",
 )  # fmt: skip
 USABLE = ("ok", "found", "inconclusive")
+WRONG = ("failed", "inconsistent", "missed")  # something is wrong, not merely unmeasured
+OPEN = ("incomplete", "void")  # `run --resume` runs them again
+
+RUNS = "of_runs"  # in a cell's attrs, where runs were taken together: how many samples of a metric each gave, in order
 
 # Better is where it would be an improvement: "lower", "higher" or "none" (it only describes).
 BETTER = ("lower", "higher", "none")
@@ -45,6 +50,25 @@ class Series:
     @property
     def usable(self) -> bool:
         return self.verdict in USABLE and bool(self.samples)
+
+    @property
+    def by_run(self) -> list[tuple[float, ...]]:
+        """Its samples, parted into the runs (processes) that gave them."""
+        known = self.attrs.get(RUNS)
+        sizes = known.get(self.metric) if isinstance(known, dict) else None
+        whole = isinstance(sizes, list) and all(isinstance(n, int) and n > 0 for n in sizes)
+        if not whole or sum(sizes) != len(self.samples):
+            return [self.samples]
+        ends = list(accumulate(sizes))
+        return [self.samples[end - n : end] for n, end in zip(sizes, ends)]
+
+
+def run_sizes(series) -> dict[str, list[int]]:
+    """Of one cell's series: what `Series.by_run` needs in the cell's attrs, under RUNS; a metric of one run needs nothing."""
+    sizes: dict[str, list[int]] = {}
+    for s in series:
+        sizes.setdefault(s.metric, []).extend(map(len, s.by_run))
+    return {metric: n for metric, n in sizes.items() if len(n) > 1}
 
 
 def machine_facts(environment: dict) -> dict:
@@ -91,6 +115,7 @@ class ResultSet:
     path: str | None  # where it was read
     complete: bool  # every planned cell is there and was carried to its end
     key: str = ""  # of the run: stays when cells are added to it
+    former_key: str = ""  # what an older gauntlet made of it, by which a store may still have it
 
     @property
     def machine(self) -> str:

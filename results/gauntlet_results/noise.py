@@ -131,6 +131,7 @@ def document_of(measured: Measured, arguments: list[str]) -> dict:
         "machine": last.machine,
         "date": last.date,
         "revision": last.revision,
+        "preset": last.build.get("preset"),
         "arguments": arguments,
         "runs": measured.runs,
         "floors": floors.entries(),
@@ -156,21 +157,30 @@ def split_arguments(argv: list[str]):
     return args, rest
 
 
+def keep(document: dict, args) -> None:
+    """Into the store. Where that fails now, the measurements are printed at least."""
+    try:
+        with Store(args.store, write=True) as store:
+            store.keep_noise(document)
+    except ResultsError as e:
+        print(json.dumps(document, indent=1))
+        raise ResultsError(e.status, f"{e.message}; what was measured stands on standard output") from None
+
+
 def main(argv: list[str]) -> int:
     args, rest = split_arguments(argv)
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job starts with INT ignored
         signal.signal(number, signal.default_int_handler)
-    with Store(args.store, write=True):  # one that cannot be written is found before the work
-        pass
+    with Store(args.store, write=True) as store:  # one that cannot be written is found before the work
+        store.check_writable()
     measured, whole = measure(rest, int(args.rounds), int.from_bytes(os.urandom(6)))
     if measured.runs < FEWEST_RUNS:
         raise broken(f"{measured.runs} runs: {FEWEST_RUNS} are the fewest that say something: nothing kept")
     floors = measured.floors()
     if not floors:
-        raise broken("no cell had numbers in every run: nothing kept")
+        raise broken("no cell had numbers above zero in every run: nothing kept")
     document = document_of(measured, rest)
-    with Store(args.store, write=True) as store:
-        store.keep_noise(document)
+    keep(document, args)
     if args.json:
         print(json.dumps(document, indent=1))
     else:

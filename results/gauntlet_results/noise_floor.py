@@ -92,8 +92,10 @@ class NoiseFloors:
         return bool(self.by_key)
 
     def add(self, more: Floor) -> None:
-        mine = self.by_key.setdefault((more.cell, more.metric), Floor(more.cell, more.metric))
-        mine.groups.extend(g for g in more.groups if len(g) > 1 and min(g) > 0)
+        """Groups of which a share can be taken; of a floor that has none, nothing."""
+        groups = [g for g in more.groups if len(g) > 1 and min(g) > 0]
+        if groups:
+            self.by_key.setdefault((more.cell, more.metric), Floor(more.cell, more.metric)).groups.extend(groups)
 
     def of(self, cell: str, metric: str, alpha: float, family: int, pooled: int = 1) -> tuple[float, str] | None:
         """The floor and where it is from; None: nothing like it was measured."""

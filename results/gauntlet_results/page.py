@@ -13,11 +13,11 @@ import hashlib
 import html
 import json
 import os
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 
 from .errors import VOID, ResultsError
+from .whole_file import write_whole
 
 SCRIPTS = ("dom", "data", "charts", "overview", "workloads", "cells", "runs", "main")
 
@@ -97,20 +97,6 @@ def page_parts(index: dict, blocks: Iterable[list], made: str, footer: str) -> I
 
 
 def write_file(path: str, parts: Iterable[str]) -> int:
-    """Whole or not at all. How many bytes."""
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".report-", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as f:
-            for part in parts:
-                f.write(part)
-            f.flush()
-            os.fsync(f.fileno())
-            size = f.tell()
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-        return size
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """Whole or not at all, and its folder with it. How many bytes."""
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    return write_whole(path, parts, errors="replace")

@@ -5,7 +5,8 @@ A *row* is one cell's name on one machine, through all its runs. The index has a
 of the rows and is read when the page opens; the *details* of rows (history, samples, findings) lie in
 blocks that the page decodes when something asks for them.
 
-I1. A figure of a cell that is not `ok` never reaches a column or a history point: its place says why instead.
+I1. A figure of a cell whose verdict is not in GOOD reaches neither a column nor a history point nor an entry: its place
+    says why instead.
 I2. A row's figures are of one machine.
 I3. Samples are kept of the SAMPLED newest runs of a row; of older ones median and interval.
 """
@@ -125,7 +126,8 @@ def name_parts(name: str) -> dict[str, str]:
 
 
 def dims_of(cell: Cell) -> tuple:
-    """(workload, runtime, scheduler, tracer, procs, bind) by the entry, else by the name."""
+    """(workload, runtime, scheduler, tracer, procs, bind, model of system calls) by the entry, else by the name. What goes
+    without saying in a name is empty: not bound, scanbit."""
     a, p = cell.attrs, name_parts(cell.name)
     if cell.kind == "bench":
         workload = p[""] or a.get("workload") or a.get("row")
@@ -141,7 +143,12 @@ def dims_of(cell: Cell) -> tuple:
     except (TypeError, ValueError):
         procs = 0
     return (workload, runtime, a.get("scheduler") or p.get("sched") or "",
-            "" if tracer == "none" else tracer, procs, a.get("bind") or p.get("bind") or "")
+            "" if tracer == "none" else tracer, procs, _unless("none", a.get("bind") or p.get("bind")),
+            _unless("scanbit", p.get("syscalls") or a.get("syscalls")))
+
+
+def _unless(usual: str, word) -> str:
+    return "" if word in (None, usual) else str(word)
 
 
 KINDS = {"row": "bench", "foreign": "bench", "faults": "fault"}  # the rest is called what it is
@@ -186,8 +193,8 @@ class Model:
         order = {"bench": 0, "stress": 1, "fault": 2}
 
         def key(row):
-            workload, runtime, sched, tracer, procs, bind = row.dims
-            return (order.get(row.kind, 3), str(workload), row.machine, procs, runtime, sched, tracer, bind, row.name)
+            workload, runtime, sched, tracer, procs, bind, model = row.dims
+            return (order.get(row.kind, 3), str(workload), row.machine, procs, runtime, sched, tracer, bind, model, row.name)
 
         return sorted(self.rows.values(), key=key)
 
@@ -223,15 +230,16 @@ def details_of(row: Row, verdicts: Names, changes) -> dict:
     return {"m": metrics, "e": last_entry(row)}
 
 
-KEPT = ("repetitions", "iterations", "bind_effective", "hardware", "unit", "seed", "repeat", "files", "by_class", "windows",
-        "findings", "found", "syscalls", "generation", "perturb", "parameters", "pair", "floor", "target", "stretch",
-        "version")  # fmt: skip
+FIGURES = ("pair", "floor")  # of an entry: by I1
+KEPT = ("repetitions", "iterations", "bind_effective", "hardware", "seed", "repeat", "files", "by_class", "windows",
+        "findings", "found", "syscalls", "generation", "perturb", "target", "version", *FIGURES)  # fmt: skip
 
 
 def last_entry(row: Row) -> dict:
     """What the newest run said of the cell, besides its figures."""
     _, cell = row.points[-1]
-    entry = {k: cell.attrs[k] for k in KEPT if cell.attrs.get(k) not in (None, "", [], {})}
+    kept = (k for k in KEPT if k not in FIGURES or cell.verdict in GOOD)
+    entry = {k: cell.attrs[k] for k in kept if cell.attrs.get(k) not in (None, "", [], {})}
     if isinstance(entry.get("findings"), list):
         entry["findings"] = [str(x)[:400] for x in entry["findings"][:8]]
     if "seed" in entry:
@@ -241,10 +249,10 @@ def last_entry(row: Row) -> dict:
 
 def index_of(model: Model, rows: list[Row], change_counts: list[int]) -> tuple[dict, Names]:
     """The columns. Everything that is a word is a number of a list of words."""
-    words = {k: Names("") for k in ("w", "r", "s", "t", "b", "u", "x")}
+    words = {k: Names("") for k in ("w", "r", "s", "t", "b", "y", "u", "x")}
     words["k"] = Names("bench", "stress", "fault")
     verdicts = Names(*VERDICTS)
-    col: dict[str, list] = {k: [] for k in ("w", "r", "s", "t", "p", "b", "k", "m", "v", "u", "x", "run", "n", "med", "lo",
+    col: dict[str, list] = {k: [] for k in ("w", "r", "s", "t", "p", "b", "y", "k", "m", "v", "u", "x", "run", "n", "med", "lo",
                                             "hi", "c", *COLUMNS)}
     names, whys = [], {}
     for i, row in enumerate(rows):
@@ -252,7 +260,7 @@ def index_of(model: Model, rows: list[Row], change_counts: list[int]) -> tuple[d
         good = cell.verdict in GOOD
         metric = primary_of(cell)
         figure = cell.figures.get(metric) if good else None
-        for key, value in zip("wrstpb", row.dims):
+        for key, value in zip("wrstpby", row.dims):
             col[key].append(value if key == "p" else words[key].number(value))
         col["k"].append(words["k"].number(row.kind))
         col["m"].append(row.machine)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from . import entries
 from .entries import FormatError
 from .errors import ResultsError, broken
-from .model import BETTER, ResultSet, Series, content_id, machine_differences, worst
+from .model import BETTER, RUNS, ResultSet, Series, content_id, machine_differences, run_sizes, worst
 
 __all__ = ["ResultSet", "Series", "load", "machine_differences", "read_json"]
 
@@ -54,9 +54,11 @@ def _check_schema(value: dict, path: str) -> None:
 
 # ---- a record -------------------------------------------------------------------------------------------------------
 class _Parts:
-    """Cells and series, gathered from records; those of the same name become one with more samples."""
+    """Cells and series, gathered from records; those of the same name become one with more samples. A record is of one
+    process: a cell of several is of as many runs."""
 
     def __init__(self):
+        self.runs: dict[str, list[Series]] = {}  # by cell, of each record
         self.cells: dict[str, dict] = {}
         self.series: dict[tuple[str, str], Series] = {}
         self.merged = False
@@ -87,13 +89,15 @@ class _Parts:
             by_cell.setdefault(s.cell, []).append(s)
         for name, cell in other.cells.items():
             self.add(cell, by_cell.get(name, []))
+            self.runs.setdefault(name, []).extend(by_cell.get(name, []))
         self.open += other.open
 
     def result(self) -> tuple[list[dict], list[Series]]:
         if self.merged:  # every series has its cell's last word
-            for cell in self.cells.values():
-                if cell.get("times"):
-                    cell["attrs"] = {**cell["attrs"], "times": cell["times"]}
+            for name, runs in self.runs.items():
+                sizes = run_sizes(runs)
+                if sizes:
+                    self.cells[name]["attrs"] = {**self.cells[name]["attrs"], RUNS: sizes}
             for key, s in self.series.items():
                 cell = self.cells[s.cell]
                 self.series[key] = replace(s, verdict=cell["verdict"], why=cell["why"], attrs=cell["attrs"])
@@ -280,9 +284,13 @@ def is_run(path: str) -> bool:
     return os.path.isfile(os.path.join(path, "run.json"))
 
 
-def run_key(run: dict) -> str:
-    """Of the run, whatever has been finished of it: without what is written as it goes on and when it ends."""
-    return content_id({k: v for k, v in run.items() if k not in ("resumed", "seconds", "foreign_cpu", "complete")})
+# Written as the run goes on and when it ends. `run --resume` adds the sums of programs that were not there.
+_GROWS = ("resumed", "seconds", "foreign_cpu", "complete")
+
+
+def run_key(run: dict, grows=(*_GROWS, "program_sums")) -> str:
+    """Of the run, whatever has been finished of it: without what grows."""
+    return content_id({k: v for k, v in run.items() if k not in grows})
 
 
 def _planned(run: dict) -> list[str]:
@@ -357,6 +365,7 @@ def _load_folder(folder: str) -> ResultSet:
         id="", label=os.path.basename(os.path.abspath(folder)), date=date or newest, revision=revision,
         dirty=dirty, seed=_integer(run.get("seed")), environment=environment, series=series, cells=cells,
         problems=problems, path=folder, complete=not problems and bool(cells), key=run_key(run),
+        former_key=run_key(run, _GROWS),
     ).seal()  # fmt: skip
 
 

@@ -10,12 +10,13 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
 from urllib.parse import quote
 
 from . import cliargs
-from .errors import BROKEN, ResultsError
+from .errors import BROKEN, OK, ResultsError, worse
 from .model import ResultSet
 from .page import page_parts, write_file
 from .page_model import BLOCK_ROWS, GOOD, KINDS, Cell, Figure, Model, Row, Run, details_of, index_of, run_data
@@ -128,13 +129,24 @@ def _history(row: Row, metric: str) -> tuple[list[int], list[float]]:
     return [p[0] for p in points], [p[1] for p in points]
 
 
-def find_changes(rows: list[Row]) -> tuple[list[dict[str, list]], bool]:
-    """Of each row, by metric: {run, before, after, worse}. Whether there was time for all of them."""
-    found: list[dict[str, list]] = [{} for _ in rows]
+@dataclass
+class Changes:
+    """Of each row, by metric: {run, before, after, worse}."""
+
+    of: list[dict[str, list]]
+    whole: bool = True  # there was time for all histories
+    looked: int = 0  # histories
+    by_chance: float = 0.0  # of those, so many have a change point by chance if none changed
+
+
+def find_changes(rows: list[Row]) -> Changes:
+    """Each history is tested by itself: a correction for how many they are needs so small a p that shuffling for it would
+    take hours, so the page says how many of them chance alone would mark."""
+    found = Changes([{} for _ in rows])
     wanted = [(i, m) for i, row in enumerate(rows) if len(row.points) >= CHANGE_RUNS for m in CHANGE_METRICS]
     if not wanted:
-        return found, True
-    from .changepoints import change_points  # numpy: only where there is something to look for
+        return found
+    from .changepoints import SIGNIFICANCE, change_points  # numpy: only where there is something to look for
 
     end = time.monotonic() + CHANGE_SECONDS
     wanted.sort(key=lambda w: (rows[w[0]].points[-1][0], len(rows[w[0]].points)), reverse=True)
@@ -143,13 +155,16 @@ def find_changes(rows: list[Row]) -> tuple[list[dict[str, list]], bool]:
         if len(values) < CHANGE_RUNS:
             continue
         if time.monotonic() > end:
-            return found, False
+            found.whole = False
+            break
         points = change_points(values)
+        found.looked += 1
         if points:
-            found[i][metric] = [
+            found.of[i][metric] = [
                 {"run": runs[p.index], "before": p.before, "after": p.after, "worse": p.after > p.before} for p in points
             ]
-    return found, True
+    found.by_chance = found.looked * SIGNIFICANCE
+    return found
 
 
 def change_list(rows: list[Row], found: list[dict[str, list]]) -> list[dict]:
@@ -171,18 +186,18 @@ def unit_of(row: Row, metric: str) -> str:
 # ---- the page ----------------------------------------------------------------------------------------------------
 def page_of(model: Model, path: str, made: str) -> int:
     rows = model.sorted_rows()
-    found, all_of_them = find_changes(rows)
-    index, verdicts = index_of(model, rows, [sum(map(len, f.values())) for f in found])
+    found = find_changes(rows)
+    index, verdicts = index_of(model, rows, [sum(map(len, f.values())) for f in found.of])
     runs, environments = run_data(model)
     index.update(
         runs=runs, environments=environments, machines=model.machine_labels, verdicts=verdicts.words,
-        machine=runs[-1]["m"] if runs else 0, changes=change_list(rows, found), changeRuns=CHANGE_RUNS,
-        changesCut=not all_of_them,
+        machine=runs[-1]["m"] if runs else 0, changes=change_list(rows, found.of), changeRuns=CHANGE_RUNS,
+        changesCut=not found.whole, changeLooked=found.looked, changeByChance=found.by_chance,
     )  # fmt: skip
 
     def blocks() -> Iterator[list]:
         for start in range(0, len(rows), BLOCK_ROWS):
-            yield [details_of(rows[i], verdicts, found[i]) for i in range(start, min(start + BLOCK_ROWS, len(rows)))]
+            yield [details_of(rows[i], verdicts, found.of[i]) for i in range(start, min(start + BLOCK_ROWS, len(rows)))]
 
     words = f"{counted(len(model.runs), 'run')}, {counted(model.cells, 'cell')}; made {made}"
     footer = (
@@ -209,17 +224,17 @@ def sets_of(args) -> Iterator[ResultSet]:
         )
     from .store import Store
 
-    with Store(args.store) as store:
+    with Store(args.store) as store, store.snapshot():
         for head in reversed(store.heads()[: args.newest]):
             yield store.load(head["hash"])
 
 
-def import_runs(paths: list[str], store: str) -> None:
-    """Standard output is the page's path alone: what the collector says of each run goes elsewhere."""
+def import_runs(paths: list[str], store: str) -> int:
+    """The collector's status. Standard output is the page's path alone: what it says of each run goes elsewhere."""
     from .collect import main as collect
 
     with contextlib.redirect_stdout(sys.stderr):
-        collect([f"--store={store}", *paths])
+        return collect([f"--store={store}", *paths])
 
 
 def model_of(sets, page: str) -> Model:
@@ -256,12 +271,20 @@ def parser() -> cliargs.Parser:
 def main(argv: list[str]) -> int:
     args = parser().parse_args(argv)
     if args.chart:
-        from .chart import CHARTS, write_chart
+        from .chart import CHARTS
 
         cliargs.one_of("chart", args.chart_of, CHARTS)  # before anything is read
-        return write_chart(sets_of(args), args.chart, args.chart_of)
-    if args.collect:
-        import_runs(args.collect, args.store)
+    status = import_runs(args.collect, args.store) if args.collect else OK
+    return worse(status, draw_chart(args) if args.chart else make_page(args))
+
+
+def draw_chart(args) -> int:
+    from .chart import write_chart
+
+    return write_chart(sets_of(args), args.chart, args.chart_of)
+
+
+def make_page(args) -> int:
     path = args.page or os.path.join("results", "local", "report.html")
     gc.disable()  # millions of small objects, all of which live to the end: looking through them again and again takes longer
     model = model_of(sets_of(args), path)
@@ -269,4 +292,4 @@ def main(argv: list[str]) -> int:
     size = page_of(model, path, made)
     print(path)
     print(f"gauntlet report: {counted(len(model.runs), 'run')}, {counted(model.cells, 'cell')}, {size / 1e6:.1f} MB", file=sys.stderr)
-    return 0
+    return OK

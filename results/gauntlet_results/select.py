@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from .cliargs import STORE
 from .errors import usage
-from .model import ResultSet, content_id
+from .model import RUNS, WRONG, ResultSet, Series, content_id, run_sizes
 from .records import load
 from .store import Store
 
@@ -28,10 +28,10 @@ def _listed(runs) -> str:
 
 
 def _heads(store: Store, selector: str) -> list[dict]:
-    heads = store.all("SELECT hash, date, revision, dirty, label, complete, machine FROM runs ORDER BY date DESC, id DESC")
+    heads = store.heads()
     if not heads:
         raise usage(f"'{selector}': the store {store.path} holds no run: `gauntlet collect FOLDER` fills it")
-    return [dict(h) for h in heads]
+    return heads
 
 
 # ---- run:ID ---------------------------------------------------------------------------------------------------------
@@ -77,52 +77,52 @@ def _of_revision(heads: list[dict], selector: str, name: str) -> list[dict]:
     return [h for h in found if not h["dirty"]] or found
 
 
-def _times(sets: list[ResultSet], cells: dict[str, dict]) -> dict[str, int]:
-    """How many runs of each cell were taken together: those with the verdict that it has."""
-    times: dict[str, int] = {}
-    for rs in sets:
-        for c in rs.cells:
-            if c["verdict"] == cells[c["name"]]["verdict"]:
-                times[c["name"]] = times.get(c["name"], 0) + c["attrs"].get("times", 1)
-    return times
+def _merged_cells(sets: list[ResultSet]) -> dict[str, dict]:
+    """Of each cell the newest that came to something; but one in which something was wrong is not made good by others."""
+
+    def rank(cell: dict) -> int:
+        return 2 if cell["verdict"] in WRONG else cell["verdict"] in ("ok", "found")
+
+    cells: dict[str, dict] = {}
+    for c in (c for rs in sets for c in rs.cells):
+        if c["name"] not in cells or rank(c) > rank(cells[c["name"]]):
+            cells[c["name"]] = c
+    return cells
 
 
 def merge(sets: list[ResultSet]) -> ResultSet:
-    """The samples of each cell together, newest set first; a set in which the cell is void adds nothing to it."""
-    newest = sets[0]
-    cells: dict[str, dict] = {}
-    series: dict[tuple[str, str], object] = {}
-    for rs in sets:
-        for c in rs.cells:
-            if c["name"] not in cells or cells[c["name"]]["verdict"] not in ("ok", "found") and c["verdict"] == "ok":
-                cells[c["name"]] = c
-    for rs in sets:
-        for s in rs.series:
-            if s.verdict != cells[s.cell]["verdict"]:
-                continue
-            before = series.get((s.cell, s.metric))
-            if before is None:
-                c = cells[s.cell]
-                series[s.cell, s.metric] = replace(s, why=c["why"], attrs=c["attrs"])
-            elif before.unit == s.unit:
-                series[s.cell, s.metric] = replace(before, samples=before.samples + s.samples)
-    for name, times in _times(sets, cells).items():
-        cells[name] = {**cells[name], "attrs": {**cells[name]["attrs"], "times": times}}
-    series = {key: replace(s, attrs=cells[s.cell]["attrs"]) for key, s in series.items()}
-    problems = [p for rs in sets for p in rs.problems]
+    """The samples of each cell together, newest set first; a set in which the cell has another verdict than the cell of
+    all of them (is void, say) adds nothing to it."""
+    cells = _merged_cells(sets)
+    series: dict[tuple[str, str], Series] = {}
+    taken: dict[str, list[Series]] = {}
+    for s in (s for rs in sets for s in rs.series if s.verdict == cells[s.cell]["verdict"]):
+        before = series.get((s.cell, s.metric))
+        if before is None or before.unit == s.unit:
+            series[s.cell, s.metric] = replace(before, samples=before.samples + s.samples) if before else s
+            taken.setdefault(s.cell, []).append(s)
+    for name, those in taken.items():
+        sizes = run_sizes(those)
+        if sizes:
+            cells[name] = {**cells[name], "attrs": {**cells[name]["attrs"], RUNS: sizes}}
+    whole = [replace(s, why=cells[s.cell]["why"], attrs=cells[s.cell]["attrs"]) for s in series.values()]
     return replace(
-        newest, label=f"{newest.revision} ({len(sets)} runs)", series=list(series.values()), cells=list(cells.values()),
-        problems=problems, complete=all(rs.complete for rs in sets), key=content_id([rs.key for rs in sets]),
+        sets[0], label=f"{sets[0].revision} ({len(sets)} runs)", series=whole, cells=list(cells.values()),
+        problems=[p for rs in sets for p in rs.problems], complete=all(rs.complete for rs in sets),
+        key=content_id([rs.key for rs in sets]),
     ).seal()  # fmt: skip
 
 
+def _alike(a: dict, b: dict) -> bool:
+    """May the samples of two runs of a revision be taken together? On one machine, of one program."""
+    return all(a[k] == b[k] for k in ("machine", "dirty", "preset"))
+
+
 def _revision(store: Store, heads: list[dict], selector: str, name: str) -> ResultSet:
-    every = name.endswith("+all")
     found = _of_revision(heads, selector, name.removesuffix("+all"))
-    if every:
-        same = [h for h in found if h["machine"] == found[0]["machine"]]
-        return merge([store.load(h["hash"]) for h in same])
     whole = [h for h in found if h["complete"]] or found
+    if name.endswith("+all"):
+        return merge([store.load(h["hash"]) for h in whole if _alike(h, whole[0])])
     return store.load(whole[0]["hash"])
 
 
@@ -133,7 +133,7 @@ def resolve(selector: str, store_path: str = STORE) -> ResultSet:
         if not os.path.exists(selector):
             raise usage(f"'{selector}': no such file or folder, and not rev:GITREV, run:ID or latest")
         return load(selector)
-    with Store(store_path) as store:
+    with Store(store_path) as store, store.snapshot():
         heads = _heads(store, selector)
         if selector == "latest":
             return store.load(heads[0]["hash"])

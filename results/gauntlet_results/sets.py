@@ -4,14 +4,14 @@
 import json
 import os
 import re
-import tempfile
 
 from . import comparison
 from .errors import VOID, ResultsError, broken, usage
 from .export_tables import whole_set
 from .model import ResultSet
-from .noise_floor import NoiseFloors, Thresholds, from_documents
+from .noise_floor import NoiseFloors, Thresholds
 from .records import load, read_json
+from .whole_file import write_whole
 
 BASELINES = "results/baselines"
 PREFIX = "baseline:"
@@ -80,7 +80,7 @@ def _select(selector: str, store: str) -> ResultSet:
     return select.resolve(selector, store)
 
 
-def noise_documents(machine: str, store: str) -> list[dict]:
+def _kept_noise(machine: str, store: str) -> list[dict]:
     """What `noise` has kept of this machine; a store that is not there has none."""
     if not os.path.exists(store):
         return []
@@ -90,34 +90,23 @@ def noise_documents(machine: str, store: str) -> list[dict]:
         return opened.noise(machine)
 
 
-def floors_for(base: ResultSet, new: ResultSet, store: str, brought: list[dict]) -> NoiseFloors:
-    """The store's and the baseline's, each document once."""
-    found = {json.dumps(d, sort_keys=True): d for d in noise_documents(new.machine, store)}
-    found.update({json.dumps(d, sort_keys=True): d for d in brought if d.get("machine") == new.machine})
-    return from_documents(found.values())
+def _is_noise_of(document: dict, rs: ResultSet) -> bool:
+    """Of its machine and kind of build; a preset that was not recorded does not differ."""
+    presets = {document.get("preset"), rs.build.get("preset")} - {None}
+    return document.get("machine") == rs.machine and len(presets) < 2
+
+
+def noise_documents(rs: ResultSet, store: str, brought: list[dict]) -> list[dict]:
+    """What is known of the noise of the set's machine and kind of build: the store's and the baseline's, each document
+    once."""
+    found = {json.dumps(d, sort_keys=True): d for d in [*brought, *_kept_noise(rs.machine, store)] if _is_noise_of(d, rs)}
+    return list(found.values())
 
 
 def baseline_text(rs: ResultSet, noise: list[dict]) -> str:
     """An exported set, which `records.load` reads, and beside it what is known of the noise of its machine."""
     text = whole_set(rs)[0].rstrip().removesuffix("}").rstrip()
     return f'{text},\n "noise": {json.dumps(noise)}\n}}\n'
-
-
-def write_whole(path: str, text: str) -> None:
-    """As a whole or not at all."""
-    folder = os.path.dirname(path) or "."
-    os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as f:
-            f.write(text)
-            f.flush()
-            os.fsync(f.fileno())
-        os.chmod(temporary, 0o644)
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def refuse_existing(path: str, replace: bool) -> None:
@@ -127,7 +116,8 @@ def refuse_existing(path: str, replace: bool) -> None:
 
 def save_baseline(rs: ResultSet, noise: list[dict], path: str, replace: bool) -> None:
     refuse_existing(path, replace)
-    write_whole(path, baseline_text(rs, noise))
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    write_whole(path, [baseline_text(rs, noise)])
 
 
 # ---- both sets ------------------------------------------------------------------------------------------------------

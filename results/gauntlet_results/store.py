@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from .cliargs import STORE
 from .entries import keepable
 from .errors import broken
-from .model import ResultSet, Series, content_id, machine_facts
+from .model import OPEN, ResultSet, Series, content_id, machine_facts
 from .quantiles import describe
 from .store_file import explain, open_store
 from .store_schema import VERSION
@@ -78,15 +78,30 @@ class Store:
                     self.db.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def snapshot(self):
+        """All that is read within is of one state of the store; a writer waits. Within another it is part of that one."""
+        if self.db.in_transaction:
+            yield
+            return
+        with self._guard():
+            self.db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.db.execute("ROLLBACK")  # nothing was written
+
     def all(self, sql: str, *args) -> list[sqlite3.Row]:
         with self._guard():
             return self.db.execute(sql, args).fetchall()
 
     # ---- writing ----------------------------------------------------------------------------------------------------
     def add(self, rs: ResultSet) -> str:
-        """NEW, KNOWN (nothing was changed), or COMPLETED (the run was here with fewer cells)."""
+        """NEW, KNOWN (nothing was changed), or COMPLETED (the run was here with fewer cells that came to something)."""
         with self._transaction():
-            there = self.db.execute("SELECT * FROM runs WHERE key = ? OR hash = ?", (rs.key, rs.id)).fetchone()
+            there = self.db.execute(
+                "SELECT * FROM runs WHERE key IN (?, ?) OR hash = ?", (rs.key, rs.former_key or rs.key, rs.id)
+            ).fetchone()
             if there and (there["hash"] == rs.id or self._progress_of(there) >= _progress(rs)):
                 return KNOWN
             if there:
@@ -96,7 +111,7 @@ class Store:
 
     def _progress_of(self, run: sqlite3.Row) -> tuple:
         cells, whole = self.db.execute(
-            "SELECT count(*), coalesce(sum(verdict <> 'incomplete'), 0) FROM cells WHERE run = ?", (run["id"],)
+            f"SELECT count(*), coalesce(sum(verdict NOT IN {OPEN}), 0) FROM cells WHERE run = ?", (run["id"],)
         ).fetchone()
         return bool(run["complete"]), whole, cells
 
@@ -128,6 +143,15 @@ class Store:
             (_series_row(ids[s.cell], s) for s in rs.series),
         )
 
+    def check_writable(self) -> None:
+        """Raises what a writer would meet: a lock, a file or folder that may not be written. Changes nothing."""
+        with self._guard():
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                self.db.execute(f"PRAGMA user_version = {self.version}")  # as it is: but the journal is begun
+            finally:
+                self.db.execute("ROLLBACK")
+
     def keep_noise(self, document: dict) -> None:
         """What one `gauntlet noise` measured; the same document again changes nothing."""
         d = document
@@ -158,14 +182,22 @@ class Store:
         ]
 
     def heads(self) -> list[dict]:
-        """Newest first: hash, date, revision, label, complete of each run, without a look at its cells."""
+        """Newest first: hash, date, revision, dirty, label, complete, machine, preset of each run, without a look at its
+        cells."""
         return [
             dict(r)
-            for r in self.all("SELECT hash, date, revision, label, complete FROM runs ORDER BY date DESC, id DESC")
+            for r in self.all(
+                "SELECT hash, date, revision, dirty, label, complete, machine,"
+                " json_extract(environment, '$.build.preset') AS preset FROM runs ORDER BY date DESC, id DESC"
+            )
         ]
 
     def load(self, run_hash: str) -> ResultSet:
         """The run as it was imported."""
+        with self.snapshot():
+            return self._load(run_hash)
+
+    def _load(self, run_hash: str) -> ResultSet:
         found = self.all("SELECT * FROM runs WHERE hash = ?", run_hash)
         if not found:
             raise broken(f"{self.path}: no run {run_hash} in it")
@@ -211,7 +243,8 @@ class Store:
 
 
 def _progress(rs: ResultSet) -> tuple:
-    return rs.complete, sum(c["verdict"] != "incomplete" for c in rs.cells), len(rs.cells)
+    """What a later import must exceed to replace it: what `run --resume` would run again is not done."""
+    return rs.complete, sum(c["verdict"] not in OPEN for c in rs.cells), len(rs.cells)
 
 
 def _series_row(cell: int, s: Series) -> tuple:

@@ -49,6 +49,15 @@ report 0 one.html --page="$place/one.html" --store=none.sqlite "$place/runs/othe
 report 0 newest.html --page="$place/newest.html" --store="$place/store.sqlite" --newest=2
 grep -q '2 runs' "$place/err" || not_ok '--newest=2 takes two runs'
 
+# ---- what the collector cannot read is said by the status; the page, or the chart, is of the rest
+mkdir "$place/runs2"
+cp -r "$place/runs/other-machine" "$place/runs2/cut"
+cells=("$place"/runs2/cut/cells/*)
+truncate -s 100 "${cells[0]}"
+report 5 cut.html --store="$place/cut.sqlite" --page="$place/cut.html" --collect="$place/runs2/cut"
+if [ ! -s "$place/cut.html" ]; then not_ok 'a page of what could be read'; fi
+report 0 cost.svg --store="$place/charted.sqlite" --chart="$place/cost.svg" --chart-of=cost --collect="$place/runs/other-machine"
+
 # ---- what cannot be
 report 5 'no store yet' --store="$place/none.sqlite" --page="$place/none.html"
 report 2 'unrecognized' --colour

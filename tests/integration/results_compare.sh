@@ -7,7 +7,7 @@ set -euo pipefail
 # shellcheck source=tests/integration/lib_results.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib_results.sh"
 results_python 'numpy, scipy, statsmodels, sqlite3'
-results_tests stats changepoints comparison verbs
+results_tests stats changepoints comparison verbs noise report
 
 store=--store=$place/store.sqlite
 "$gauntlet" bench yield --scheduler=worksteal --repetitions=9 --duration=100ms --json >"$place/a.json" 2>"$place/err" </dev/null ||

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verdicts of the comparison, one reason at a time."""
 
+import contextlib
+import io
 import unittest
 from unittest import mock
 
 import numpy as np
 
-from gauntlet_results import gate
+from gauntlet_results import gate, noise, sets
 from gauntlet_results.comparison import DEFAULT_METRICS, Options, askable, compare_sets
 from gauntlet_results.noise_floor import Floor, NoiseFloors, Thresholds, class_of, from_documents
 from gauntlet_results.select import merge
@@ -89,6 +91,16 @@ class VerdictTest(unittest.TestCase):
         self.assertEqual((row.verdict, row.doubt), ("inconclusive", "drift"))
         self.assertIn("NEW drifts by +2", row.why)
 
+    def test_drift_is_within_a_run(self):
+        """Runs taken together lie on levels of their own: a step is none. One that rises is found among them."""
+        steps = [a_set({A: times(f)}) for f in (0.97, 1.0, 1.03, 1.06)]
+        level, rising = a_set({A: times(1.015)}), a_set({A: tuple(100 * 1.03**i for i in range(9))})
+        asked = {"time": 0.05}
+        row = compared(merge([level] * 4), merge(steps), asked=asked).rows[0]
+        self.assertEqual((row.pooled, row.verdict), (4, "same"))
+        row = compared(merge([level] * 4), merge([*steps, rising]), asked=asked).rows[0]
+        self.assertEqual((row.verdict, row.doubt), ("inconclusive", "drift"))
+
     def test_differences_may_be_negative(self):
         base = (-1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
         row = row_of(base, tuple(b + 30 for b in base))
@@ -144,6 +156,13 @@ class ApartTest(unittest.TestCase):
             ("void", "ok", ("void before", 0)),
             ("failed", "ok", ("mended", 0)),
             ("failed", "failed", ("still broken", 0)),
+            ("void", "failed", ("broken", 1)),
+            ("incomplete", "inconsistent", ("broken", 1)),
+            ("void", "missed", ("broken", 1)),
+            ("skipped", "failed", ("broken", 1)),
+            ("inconclusive", "inconsistent", ("broken", 1)),
+            ("void", "void", ("void", 5)),
+            ("failed", "void", ("void", 5)),
         ):
             self.assertEqual(self.state(was, now), want, (was, now))
 
@@ -152,6 +171,9 @@ class ApartTest(unittest.TestCase):
         self.assertEqual((states(c), gate.status_of(c)), ({B: "missing"}, 5))
         c = compared(a_set({A: QUIET}), a_set({A: QUIET, B: QUIET}))
         self.assertEqual((states(c), gate.status_of(c)), ({B: "added"}, 0))
+        c = compared(a_set({A: QUIET}), a_set({A: QUIET, B: QUIET}, verdicts={B: ("failed", "ops 1 of 2")}))
+        self.assertEqual((states(c), gate.status_of(c)), ({B: "broken"}, 1))
+        self.assertEqual(c.apart[0].why, "not there, now failed: ops 1 of 2")
 
     def test_a_void_cell_is_not_compared(self):
         c = compared(a_set({A: QUIET, B: QUIET}), a_set({A: QUIET, B: times(9)}, verdicts={B: ("void", "no clock")}))
@@ -250,6 +272,25 @@ class FloorTest(unittest.TestCase):
         again = from_documents([{"floor_schema": 1, "floors": floors.entries()}])
         self.assertEqual(again.by_key, floors.by_key)
         self.assertFalse(from_documents([{"floor_schema": 2, "floors": floors.entries()}]))
+
+    def test_not_above_zero(self):
+        """A price of tracing may be measured as nothing: no share of it."""
+        self.assertFalse(NoiseFloors([Floor(A, "tracing", [[1.0, -0.1, 2.0, 3.0, 4.0]])]))
+        floors = NoiseFloors([Floor(A, "tracing", [[1.0, 0.0, 2.0], [1.0, 1.1]]), Floor(B, "time", [[0.0, 1.0]])])
+        self.assertEqual(floors.by_key, {(A, "tracing"): Floor(A, "tracing", [[1.0, 1.1]])})
+        self.assertGreater(floors.by_key[A, "tracing"].at_quantile(), 0)
+        with contextlib.redirect_stdout(io.StringIO()):
+            noise.print_table(floors, 2)
+
+    def test_of_another_build(self):
+        document = {"floor_schema": 1, "machine": a_set({}).machine, "floors": []}
+        for preset, want in (("release", 1), ("debug", 0), (None, 1)):
+            found = sets.noise_documents(a_set({}), "none.sqlite", [{**document, "preset": preset}])
+            self.assertEqual(len(found), want, preset)
+        self.assertEqual(sets.noise_documents(a_set({}), "none.sqlite", [{**document, "machine": "another"}]), [])
+        measured = noise.Measured()
+        measured.add(a_set({A: QUIET}))
+        self.assertEqual(noise.document_of(measured, [])["preset"], "release")
 
     def test_few_runs_say_nothing(self):
         self.assertIsNone(NoiseFloors([Floor(A, "time", [[100, 101, 102]])]).of(A, "time", 0.01, 1))

@@ -20,6 +20,7 @@ from gauntlet_results.errors import ResultsError
 from gauntlet_results.export_benchfmt import bench_name
 from gauntlet_results.quantiles import describe
 
+BENCHSTAT = "v0.0.0-20260908200009-22c9c6c9d4da"  # its output is compared word by word
 COMPARE_PY = "/usr/share/benchmark/compare.py"
 EVIL = 'say "no"\\\nor not'
 GMP = "yield/runtime:gmp/sched:worksteal/procs:1/bind:pu"
@@ -228,7 +229,7 @@ def find_benchstat(folder: str) -> str | None:
     if there or not shutil.which("go"):
         return there
     environment = {**os.environ, "GOBIN": folder, "GOFLAGS": "-mod=mod"}
-    package = "golang.org/x/perf/cmd/benchstat@latest"
+    package = f"golang.org/x/perf/cmd/benchstat@{BENCHSTAT}"
     try:
         subprocess.run(["go", "install", package], env=environment, cwd=folder, capture_output=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -18,6 +18,7 @@ from gauntlet_results.comparison import Options, compare_sets
 from gauntlet_results.model import ResultSet
 from gauntlet_results.noise_floor import NoiseFloors, Thresholds
 from gauntlet_results.store import Store
+from gauntlet_results.whole_file import write_whole
 
 PLUGIN = os.environ["GT_SPIN_PLUGIN"]  # worksteal with GT_SPIN rounds of a spin in pick
 BENCH = ["yield", f"--scheduler={PLUGIN}", "--repetitions=15", "--duration=250ms"]
@@ -143,7 +144,7 @@ class RealTest(unittest.TestCase):
         names = []
         for rs, name in ((base, "base"), (slow, "slow")):
             names.append(os.path.join(place, f"{name}.json"))
-            sets.write_whole(names[-1], sets.baseline_text(rs, []))
+            write_whole(names[-1], [sets.baseline_text(rs, [])])
         command = [os.environ["GAUNTLET_PROGRAM"], "gate", *names, f"--store={store}", f"--cells={CELLS[0]}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1, 3):

@@ -150,6 +150,17 @@ class Folders(InFolder):
             self.assertEqual((len(rs.cells), rs.complete, rs.problems, rs.seed), (4, True, [], 7))
             self.assertEqual((rs.revision, rs.dirty, rs.label), ("0123456789ab", None, "r"))
 
+    def test_several_runs_of_a_cell(self):
+        """`runs = 3` in a plan: three processes, whose samples are taken together; repetitions of one are one run."""
+        rs = records.load(made.run_folder(self.at("r"), [made.record(made.yields(n=n)) for n in (9, 5, 7)]))
+        traced = {s.metric: s for s in rs.series if "tracer:gen" in s.cell}
+        for metric in ("time", "tracing"):
+            self.assertEqual([len(r) for r in traced[metric].by_run], [9, 5, 7])
+            self.assertEqual(sum(traced[metric].by_run, ()), traced[metric].samples)
+        twice = made.bench("a/runtime:gmp", [1.0, 2.0])
+        rs = records.load(made.run_folder(self.at("s"), [made.record([twice, twice])]))
+        self.assertEqual(rs.series[0].by_run, [(1.0, 2.0, 1.0, 2.0)])
+
     def test_unfinished(self):
         rs = records.load(made.run_folder(self.at("r"), [made.record(made.yields())], planned=3))
         self.assertFalse(rs.complete)
@@ -239,7 +250,9 @@ class BadFiles(InFolder):
         folder = made.run_folder(self.at("r"), [made.record(made.yields())])
         run = records.read_json(os.path.join(folder, "run.json"))
         self._spoil(run, lambda v: made.write(os.path.join(folder, "run.json"), v) and folder)
-        exported = json.loads(whole_set(records.load(made.write(self.at("g.json"), whole)))[0])
+        pooled = made.run_folder(self.at("p"), [whole, whole])
+        exported = json.loads(whole_set(records.load(pooled))[0])
+        self.assertIn("of_runs", exported["cells"][0]["attrs"])
         self._spoil(exported, lambda v: made.write(self.at("h.json"), v))
 
     def _spoil(self, whole, write) -> int:
@@ -250,7 +263,7 @@ class BadFiles(InFolder):
                 seen += 1
                 try:
                     rs = records.load(name)
-                    rs.content(), rs.machine
+                    rs.content(), rs.machine, [s.by_run for s in rs.series]
                     self.assertTrue(all(describe(s.samples) for s in rs.series))
                 except ResultsError as e:
                     self.assertEqual(e.status, 5)

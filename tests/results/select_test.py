@@ -111,6 +111,33 @@ class Select(unittest.TestCase):
         samples = {s.cell: s for s in self.get("rev:abcdef+all").series if s.metric == "time"}
         self.assertEqual(len(samples[CELL].samples), 9)
 
+    def all_of(self, revision: str) -> tuple[int, bool]:
+        """Samples of the cell that all runs of the revision have together, and whether they are complete."""
+        rs = self.get(f"rev:{revision}+all")
+        (found,) = (s for s in rs.series if (s.cell, s.metric) == (CELL, "time"))
+        return len(found.samples), rs.complete
+
+    def test_only_what_is_alike_is_taken_together(self):
+        for dirty in ("1234", "5678", "5678"):
+            self.add("abcdef012345", dirty=dirty)
+        self.assertEqual(self.all_of("abcdef"), (18, True))
+        for preset in ("release", "debug", "release"):
+            self.add("bbbbbb012345", env=made.environment(preset=preset))
+        self.assertEqual(self.all_of("bbbbbb"), (18, True))
+        for planned in (None, None, 5):
+            self.add("cccccc012345", planned=planned)
+        self.assertEqual(self.all_of("cccccc"), (18, True))
+        for planned in (4, 5):
+            self.add("dddddd012345", planned=planned)
+        self.assertEqual(self.all_of("dddddd"), (18, False))
+
+    def test_what_was_wrong_once_stays_wrong(self):
+        self.add("abcdef012345")
+        self.add("abcdef012345", entries=[made.bench(CELL, [], verdict="failed", why="ops 1 of 2")])
+        self.add("abcdef012345", scale=1.5)
+        (cell,) = (c for c in self.get("rev:abcdef+all").cells if c["name"] == CELL)
+        self.assertEqual((cell["verdict"], cell["why"]), ("failed", "ops 1 of 2"))
+
     def test_names_that_git_knows(self):
         def git(*args: str) -> str:
             who = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"]

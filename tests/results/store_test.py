@@ -3,6 +3,7 @@
 and left as it is."""
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import os
@@ -108,6 +109,34 @@ class Imports(InFolder):
         self.assertEqual(self.counts()[:2], (1, 3))
         with Store(self.store) as s:
             self.assertTrue(s.load(s.heads()[0]["hash"]).complete)
+
+    def test_void_then_resumed(self):
+        """A program that was not there made a cell void; it was built, and `run --resume` measured the cell."""
+        void = made.record([], "overhead", "overhead/gen", verdict="void", why="no such program")
+        first, second = made.record(made.yields()[:2]), made.record(made.yields()[2:3], "overhead", "overhead/gen")
+        path = made.run_folder(self.at("r"), [first, void])
+        run = records.read_json(self.at("r", "run.json"))
+        made.write(self.at("r", "run.json"), {**run, "program_sums": {"lean": None}})
+        self.assertEqual(self.add(path), NEW)
+        shutil.copytree(path, self.at("old"))
+        made.write(self.at("r", "run.json"), {**run, "program_sums": {"lean": "00ff"}, "resumed": [{"date": made.DATE}]})
+        made.write(self.at("r", "cells", "0001.json"), second)
+        self.assertEqual(self.add(path), COMPLETED)
+        self.assertEqual(self.add(self.at("old")), KNOWN)
+        with Store(self.store) as s:
+            (head,) = s.heads()
+            self.assertEqual({c["verdict"] for c in s.load(head["hash"]).cells}, {"ok"})
+
+    def test_known_by_its_former_key(self):
+        """A run that an older gauntlet imported, whose keys held the sums of the programs."""
+        path = self.run_at("r")
+        run = records.read_json(self.at("r", "run.json"))
+        made.write(self.at("r", "run.json"), {**run, "program_sums": {"lean": "00ff"}})
+        rs = records.load(path)
+        with Store(self.store, write=True) as s:
+            self.assertNotEqual(rs.key, rs.former_key)
+            self.assertEqual(s.add(dataclasses.replace(rs, key=rs.former_key).seal()), NEW)
+        self.assertEqual(self.add(path), KNOWN)
 
     def test_history_and_runs(self):
         for i in range(3):

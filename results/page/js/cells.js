@@ -147,9 +147,8 @@ function facts(d) {
   if (pairs.length) out.push(h('dl', {class: 'facts'}, pairs.map(([k, v]) => [h('dt', {text: k}), h('dd', {text: v})])));
   const counts = (title, map) => map && Object.keys(map).length ? h('details', {}, h('summary', {text: `${title}: ${Object.keys(map).length}`}),
     h('dl', {class: 'facts'}, Object.entries(map).map(([k, v]) => [h('dt', {text: k}), h('dd', {text: typeof v === 'number' ? count(v) : String(v)})]))) : null;
-  out.push(counts('Inconsistencies by class', e.by_class), counts('Windows entered', e.windows), counts('Counters', e.counters));
+  out.push(counts('Inconsistencies by class', e.by_class), counts('Windows entered', e.windows));
   if (e.findings?.length) out.push(h('h3', {text: 'First findings'}), h('ul', {class: 'findings'}, e.findings.map((f) => h('li', {text: f}))));
-  if (e.command && !e.repeat) out.push(command(e.command));
   return out;
 }
 function elsewhere(row) { // the same cell on other machines

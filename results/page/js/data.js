@@ -21,7 +21,22 @@ async function readIndex() {
   X = await decode('index');
   names = X.names === '' ? [] : X.names.split('\n');
   X.size = names.length;
+  X.many = severalOf();
 }
+
+// Where one machine's cells of a kind have several bindings or models of system calls: {b, y} by machine and kind.
+function severalOf() {
+  const seen = new Map();
+  for (let i = 0; i < X.size; i++) {
+    if (isFloor(i)) continue;
+    const key = placeOf(i);
+    if (!seen.has(key)) seen.set(key, {b: new Set(), y: new Set()});
+    seen.get(key).b.add(X.col.b[i]);
+    seen.get(key).y.add(X.col.y[i]);
+  }
+  return new Map([...seen].map(([key, {b, y}]) => [key, {b: b.size > 1, y: y.size > 1}]));
+}
+const placeOf = (row) => X.col.m[row] * X.words.k.length + X.col.k[row];
 
 function details(row) {
   const at = Math.floor(row / X.block);
@@ -36,6 +51,7 @@ const runtime = (row) => word('r', row);
 const scheduler = (row) => word('s', row);
 const tracer = (row) => word('t', row);
 const bind = (row) => word('b', row);
+const syscalls = (row) => word('y', row); // the model of system calls; scanbit goes without saying
 const kind = (row) => word('k', row);
 const procs = (row) => X.col.p[row];
 const unit = (row) => word('u', row);
@@ -48,14 +64,21 @@ const hasFigure = (row) => X.col.med[row] !== null;
 function who(row, withTracer = true) {
   const sched = scheduler(row);
   const base = runtime(row) === 'gmp' && sched ? sched : sched ? `${runtime(row)}/${sched}` : runtime(row);
-  return withTracer && tracer(row) ? `${base}+${tracer(row)}` : base;
+  return [withTracer && tracer(row) ? `${base}+${tracer(row)}` : base, ...apart(row)].join(', ');
+}
+// What else tells it apart from another cell of the same implementation, workload and Ps.
+function apart(row) {
+  const many = X.many.get(placeOf(row)) ?? {};
+  return [many.b ? bind(row) || 'unbound' : '', many.y ? syscalls(row) : ''].filter(Boolean);
 }
 const FLOOR = 'floor';
 const isFloor = (row) => runtime(row) === FLOOR;
 
 // ---- what is shown: state in the address's hash ------------------------------
-const FILTERS = {w: 'Workload or test', r: 'Runtime', s: 'Scheduler', t: 'Tracer', v: 'Verdict', m: 'Machine'};
-const state = {view: 'overview', q: '', w: '', r: '', s: '', t: '', v: '', m: '', cell: '', run: '', ref: '', p: ''};
+const DIMS = ['w', 'r', 's', 't', 'b', 'y']; // filters that are columns of words
+const WITHOUT = {b: 'unbound', y: 'scanbit'}; // what an empty word of theirs means
+const FILTERS = {w: 'Workload or test', r: 'Runtime', s: 'Scheduler', t: 'Tracer', b: 'Binding', y: 'System calls', v: 'Verdict', m: 'Machine'};
+const state = {view: 'overview', q: '', w: '', r: '', s: '', t: '', b: '', y: '', v: '', m: '', cell: '', run: '', ref: '', p: ''};
 const unset = {...state};
 const listeners = [];
 
@@ -87,12 +110,12 @@ const machine = () => state.m === '' ? X.machine : Number(state.m);
 
 let memo = {key: null, rows: null};
 function filtered() { // numbers of the rows that pass
-  const key = JSON.stringify([state.q, state.w, state.r, state.s, state.t, state.v, machine()]);
+  const key = JSON.stringify([state.q, state.v, machine(), ...DIMS.map((d) => state[d])]);
   if (memo.key === key) return memo.rows;
   const tests = [];
   const c = X.col;
   const m = machine();
-  for (const dim of ['w', 'r', 's', 't']) {
+  for (const dim of DIMS) {
     if (state[dim] === '') continue;
     const want = X.words[dim].indexOf(state[dim] === '(none)' ? '' : state[dim]);
     tests.push((i) => c[dim][i] === want);

@@ -31,9 +31,9 @@ function buildFilters() {
   };
   const words_ = (key) => {
     const used = [...new Set(X.col[key])].map((i) => X.words[key][i]);
-    return used.sort((a, b) => a.localeCompare(b, 'en', {numeric: true})).map((w) => w === '' ? ['(none)', 'none'] : [w, w]);
+    return used.sort((a, b) => a.localeCompare(b, 'en', {numeric: true})).map((w) => w === '' ? ['(none)', WITHOUT[key] ?? 'none'] : [w, w]);
   };
-  for (const key of ['w', 'r', 's', 't']) add(key, words_(key));
+  for (const key of DIMS) add(key, words_(key));
   const verdicts = [...new Set(X.col.v)].sort((a, b) => a - b).map((i) => [X.verdicts[i], X.verdicts[i]]);
   add('v', verdicts.length > 1 ? [['(not ok)', 'not as it should be'], ...verdicts] : []);
   add('m', X.machines.map((m, i) => [String(i), m]));
@@ -43,7 +43,7 @@ function buildFilters() {
     typing = setTimeout(() => go({q: e.target.value.trim()}, false), 120);
   });
   byId('reset').addEventListener('click', () => {
-    go({q: '', w: '', r: '', s: '', t: '', v: '', m: ''}, false);
+    go(Object.fromEntries(['q', ...Object.keys(FILTERS)].map((k) => [k, ''])), false);
     byId('q').focus();
   });
 }
@@ -54,7 +54,7 @@ function showFilters() {
     const select = byId(`f-${key}`);
     if (select) select.value = key === 'm' ? String(machine()) : state[key];
   }
-  const set = ['q', 'w', 'r', 's', 't', 'v', 'm'].filter((k) => state[k] !== '').length;
+  const set = ['q', ...Object.keys(FILTERS)].filter((k) => state[k] !== '').length;
   byId('reset').disabled = !set;
   byId('filter-summary').textContent = set ? `Filters (${set})` : 'Filters';
   const here = X.col.m.reduce((n, m) => n + (m === machine()), 0);

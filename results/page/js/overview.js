@@ -68,7 +68,7 @@ function evidence(e) {
 
 // ---- implementations ----------------------------------------------------------
 function implementations(bench, stress) {
-  const groups = groupBy([...bench, ...stress].filter((r) => !isFloor(r)), (r) => `${runtime(r)}\n${scheduler(r)}\n${tracer(r)}`);
+  const groups = groupBy([...bench, ...stress].filter((r) => !isFloor(r)), (r) => who(r));
   const list = [...groups.values()].map((rows) => {
     const tests = rows.filter((r) => kind(r) === 'stress'), times = rows.filter((r) => kind(r) === 'bench');
     const ran = tests.filter((r) => verdict(r) !== 'skipped');
@@ -84,7 +84,7 @@ function implementations(bench, stress) {
     cell: (x) => x[key] === undefined ? '–' : digits(median(x[key]), 3)});
   const columns = [
     {name: 'Implementation', text: true, value: (x) => who(x.row), cell: (x) => h('a', {href: hashOf({view: 'cells',
-      r: runtime(x.row), s: scheduler(x.row) || '(none)', t: tracer(x.row) || '(none)'}), text: who(x.row)})},
+      r: runtime(x.row), ...filtersOf(x.row)}), text: who(x.row)})},
     {name: 'Stress tests', unit: 'ok/ran', value: (x) => x.tests ? x.ok / x.tests : null,
       cell: (x) => x.tests ? h('span', {class: x.ok < x.tests ? 'warn' : null, text: `${x.ok}/${x.tests}`}) : '–'},
     {name: 'Inconsistencies', value: (x) => x.inconsistencies,
@@ -105,6 +105,10 @@ function implementations(bench, stress) {
   list.sort((a, b) => rank(a.row) - rank(b.row));
   return section('implementations', 'Implementations', 'A runtime’s scheduler, with the tracer that was on (+tracer). Newest figure of each cell, on this machine.',
     list.length ? table('Implementations', used, list) : nothing());
+}
+function filtersOf(row) { // those that leave the implementation's cells alone
+  const many = X.many.get(placeOf(row)) ?? {};
+  return {s: scheduler(row) || '(none)', t: tracer(row) || '(none)', b: many.b ? bind(row) || '(none)' : '', y: many.y ? syscalls(row) || '(none)' : ''};
 }
 const rank = (row) => ['gmp', 'gmp-fused'].includes(runtime(row)) ? runtime(row).length : isFloor(row) ? 99 : 50; // the suite's own first
 const nothing = () => X.size ? empty('No cell passes the filters.') : empty('The store holds no cells yet. Make some: ', 'scripts/run');
@@ -128,7 +132,7 @@ function prices(bench) {
     by: new Map(list.map((r) => [workload(r), r]))}));
   groups.sort((a, b) => rank([...a.by.values()][0]) - rank([...b.by.values()][0]));
   const peers = groups.filter((g) => g.runtime !== 'gmp');
-  const ref = groups.find((g) => g.name === state.ref) || peers.find((g) => g.name === 'go') || peers.find((g) => g.runtime !== FLOOR) || groups[0];
+  const ref = groups.find((g) => g.name === state.ref) || peers.find((g) => g.runtime === 'go') || peers.find((g) => g.runtime !== FLOOR) || groups[0];
   const over = (g, w) => {
     const a = g.by.get(w), b = ref.by.get(w);
     return a === undefined || b === undefined || !hasFigure(a) || !hasFigure(b) || !median(b) ? null : median(a) / median(b);
@@ -177,11 +181,15 @@ function tracing(bench) {
 
 // ---- what changed --------------------------------------------------------------------
 const LEAST = 0.02; // of hundreds of histories some move a little by chance
+function byChance() { // each history is tested by itself
+  const n = X.changeByChance;
+  return n ? `Of the ${X.changeLooked.toLocaleString('en-US')} histories that were looked at ${n < 1 ? 'fewer than one' : `about ${Math.round(n)}`} would have one by chance alone.` : '';
+}
 function changes() {
   const passes = new Set(filtered());
   const list = X.changes.filter((c) => passes.has(c.row) && (!c.before || Math.abs(c.after / c.before - 1) >= LEAST));
   const runs = X.runs.filter((r) => r.m === machine()).length;
-  return section('changes', 'What changed', `Change points in the history of a cell’s figure, of ${LEAST * 100} % or more, newest first.`,
+  return section('changes', 'What changed', `Change points in the history of a cell’s figure, of ${LEAST * 100} % or more, newest first. ${byChance()}`,
     list.length ? table('Change points', [
       {name: 'Cell', text: true, value: (c) => names[c.row], cell: (c) => cellLink(c.row)},
       {name: 'Figure', text: true, value: (c) => c.metric, cell: (c) => c.metric},
