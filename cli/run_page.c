@@ -20,10 +20,8 @@ struct call {
 
 static bool prepare(struct call *c, const struct gt_options *o, const char *folder)
 {
-    ssize_t n = readlink("/proc/self/exe", c->program, sizeof c->program - 1);
-    if (n <= 0)
+    if (!gt_self(c->program, sizeof c->program))
         return false;
-    c->program[n] = '\0';
     snprintf(c->collect, sizeof c->collect, "--collect=%s", folder);
     snprintf(c->page, sizeof c->page, o->page ? "--page=%s" : "--page=%s/report.html",
              o->page ? o->page : folder);
@@ -50,13 +48,18 @@ static const char *last_line(char *text)
 
 static void tell(const struct gt_process_end *end)
 {
-    char how[128];
+    char how[128], what[64] = "gauntlet report: ";
+    int page = end->out ? (int)strcspn(end->out, "\n") : 0; /* its path is printed when it is whole */
+    bool said = end->how == GT_PROCESS_EXITED && end->err && *end->err;
+    const char *why = said ? last_line(end->err) : gt_process_describe(end, how, sizeof how);
+    if (said)
+        what[0] = '\0';
     if (end->how == GT_PROCESS_EXITED && end->code == 0)
-        gt_say("run", "page in %.*s", (int)strcspn(end->out, "\n"), end->out);
-    else if (end->how == GT_PROCESS_EXITED && *end->err)
-        gt_say("run", "no page: %s", last_line(end->err));
+        gt_say("run", "page in %.*s", page, end->out);
+    else if (page > 0)
+        gt_say("run", "page in %.*s, but %s%s", page, end->out, what, why);
     else
-        gt_say("run", "no page: gauntlet report: %s", gt_process_describe(end, how, sizeof how));
+        gt_say("run", "no page: %s%s", what, why);
 }
 
 void gt_run_page(const struct gt_options *o, const char *folder)
@@ -70,7 +73,10 @@ void gt_run_page(const struct gt_options *o, const char *folder)
     }
     const struct gt_process p = {
         .argv = c->argv, .timeout_ns = PAGE_TIMEOUT, .stop = &gt_stop_asked};
-    if (gt_process_run(&p, &end) == 0) {
+    int rc = gt_process_run(&p, &end);
+    if (rc != 0) {
+        gt_say("run", "no page: gauntlet report: %s", strerror(-rc));
+    } else {
         tell(&end);
         gt_process_free(&end);
     }
