@@ -48,12 +48,11 @@ static const char *last_line(char *text)
 
 static void tell(const struct gt_process_end *end)
 {
-    char how[128], what[64] = "gauntlet report: ";
+    char how[128];
     int page = end->out ? (int)strcspn(end->out, "\n") : 0; /* its path is printed when it is whole */
     bool said = end->how == GT_PROCESS_EXITED && end->err && *end->err;
+    const char *what = said ? "" : "gauntlet report: ";
     const char *why = said ? last_line(end->err) : gt_process_describe(end, how, sizeof how);
-    if (said)
-        what[0] = '\0';
     if (end->how == GT_PROCESS_EXITED && end->code == 0)
         gt_say("run", "page in %.*s", page, end->out);
     else if (page > 0)
