@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# GT_TEST: timeout=180 presets=release,debug
+# GT_TEST: timeout=240 presets=release,debug
 # `gauntlet bench`: names of cells, entries, pairs, peers side by side, records, cells that fail, crash or cannot be,
 # being interrupted.
 set -euo pipefail

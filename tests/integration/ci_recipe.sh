@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# GT_TEST: presets=release labels=full timeout=240
+# GT_TEST: presets=release labels=full timeout=480
 # docs/examples/ci: the shell job as it is, with a tiny plan and the build that is there: without a baseline, saving one,
 # gated green and red, and without a build that measures; the workflow is YAML and calls it; plans/ci.ini is a plan.
 set -euo pipefail
