@@ -54,6 +54,10 @@ static int prepare(struct gt_bench_job *j, const struct gt_verb *v, int argc, ch
         gt_say(v->name, "%s", err);
         return gt_options_status(rc);
     }
+    if (j->o.seed > INT64_MAX) { /* the records hold no more */
+        gt_say(v->name, "--seed: at most %" PRId64 " here", INT64_MAX);
+        return GT_EXIT_USAGE;
+    }
     if (j->n_parts == 0) {
         gt_say(v->name, j->filtered ? "no cell has a name that the filter matches"
                                     : "these rows exist on the runtime gmp only: nothing to measure");
@@ -139,12 +143,12 @@ static enum gt_exit report(const struct gt_bench_job *j, struct gt_folder *f, en
 static int measure(struct gt_bench_job *j)
 {
     struct gt_folder folder = {.lock = -1};
+    gt_stop_install(); /* before run.json is written: its end must be, too */
     j->environment = gt_environment();
     (void)gt_environment_date(j->date);
     int status = open_folder(j, &folder);
     if (status != GT_EXIT_OK)
         return status;
-    gt_stop_install();
     int64_t start = gt_child_clock();
     struct gt_usage before = gt_usage_now();
     enum gt_exit ran = run_parts(j, &folder);

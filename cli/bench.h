@@ -34,12 +34,14 @@ struct gt_bench_job {
     double foreign; /* share of the machine's CPU time that went to others; < 0: unknown */
     json_t *environment;
     json_t *command;
+    json_t *custom; /* of --benchmark_context; NULL: none */
 };
 
 /* ---- bench_plan.c: what is to be measured ------------------------------------------ */
-/* Fills parts. 0 or -EINVAL, -ENOMEM with one line in err. */
+/* Fills parts. 0 or -EINVAL, -E2BIG, -ENOMEM with one line in err. */
 int gt_bench_plan(struct gt_bench_job *j, char *err, size_t size);
-/* Takes those --benchmark_* flags that the planning needs, hands the others to the library. */
+/* Takes those --benchmark_* flags that the planning needs, hands the others to the library. 0 or
+ * -EINVAL, -ENOMEM with one line in err. */
 int gt_bench_flags(struct gt_bench_job *j, char *err, size_t size);
 void gt_bench_job_free(struct gt_bench_job *j);
 

@@ -8,16 +8,11 @@
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
 
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *numbers(const struct gt_samples *s)
 {
     json_t *all = json_array();
     for (uint32_t i = 0; i < s->n; i++)
-        json_array_append_new(all, number(s->v[i]));
+        json_array_append_new(all, gt_json_number(s->v[i]));
     return all;
 }
 
@@ -34,9 +29,9 @@ static void put(json_t *e, const char *key, json_t *v)
 
 static void put_estimate(json_t *e, struct gt_estimate v)
 {
-    put(e, "median", number(v.median));
-    put(e, "low", number(v.low));
-    put(e, "high", number(v.high));
+    put(e, "median", gt_json_number(v.median));
+    put(e, "low", gt_json_number(v.low));
+    put(e, "high", gt_json_number(v.high));
 }
 
 static json_t *estimate(struct gt_estimate v)
@@ -113,9 +108,9 @@ static json_t *counters(const struct gt_bench_results *r)
     json_t *all = json_object();
     double events = medians(&r->events).median;
     if (isfinite(events))
-        put(all, "events_per_op", number(events));
+        put(all, "events_per_op", gt_json_number(events));
     for (size_t i = 0; i < GT_BENCH_COUNTERS && r->counter[i].name; i++)
-        put(all, r->counter[i].name, number(medians(&r->counter[i].v).median));
+        put(all, r->counter[i].name, gt_json_number(medians(&r->counter[i].v).median));
     return all;
 }
 
@@ -144,8 +139,8 @@ static void put_pair(json_t *e, const struct gt_bench_cell *c)
     put(pair, "with", json_string(with));
     put(pair, "off", numbers(&r->base));
     put(pair, "on", numbers(&r->value));
-    put(pair, "off_median", number(medians(&r->base).median));
-    put(pair, "events_per_op", number(medians(&r->events).median));
+    put(pair, "off_median", gt_json_number(medians(&r->base).median));
+    put(pair, "events_per_op", gt_json_number(medians(&r->events).median));
     put(pair, "ns", estimate(gt_estimate_paired(r->value.v, r->base.v, r->value.n)));
     put(pair, "percent", estimate(medians(&percent)));
     put(pair, "ns_per_event", estimate(medians(&event)));
@@ -191,15 +186,15 @@ static void put_target(json_t *e, const struct gt_bench_group *g, const struct g
     put(e, "about", json_string(about[row->about]));
     put(e, "figure", estimate(figure));
     if (row->target > 0 && (row->paired || !is_pair(c))) {
-        put(e, "target", number(row->target));
-        put(e, "stretch", number(row->stretch > 0 ? row->stretch : NAN));
+        put(e, "target", gt_json_number(row->target));
+        put(e, "stretch", gt_json_number(row->stretch > 0 ? row->stretch : NAN));
         put(e, "met", isfinite(figure.median) ? json_string(met) : json_null());
     }
     if (row->bounded && cas && floor && !is_pair(c)) {
         double each = medians(&cas->results->value).median;
-        put(e, "cas", number(each));
+        put(e, "cas", gt_json_number(each));
         put(e, "cas_count", json_integer(row->cas));
-        put(e, "bound", number(1.25 * (medians(floor).median + row->cas * each)));
+        put(e, "bound", gt_json_number(1.25 * (medians(floor).median + row->cas * each)));
     }
 }
 
@@ -215,6 +210,14 @@ static void put_floor(json_t *e, const struct gt_bench_group *g, const struct gt
 }
 
 /* ---- what it is worth -------------------------------------------------------------------- */
+/* Its own process crashed, hung, or spoke nonsense: nothing is known of the peer. */
+static bool is_lost(const struct gt_bench_cell *c)
+{
+    int rc = c->results->rc;
+    return c->ops && (c->ops->head.flags & GT_RT_SUBPROCESS) &&
+           (rc == -EPIPE || rc == -ETIMEDOUT || rc == -EPROTO);
+}
+
 static enum gt_verdict judge(const struct gt_bench_cell *c, char *why, size_t size)
 {
     const struct gt_bench_results *r = c->results;
@@ -230,8 +233,10 @@ static enum gt_verdict judge(const struct gt_bench_cell *c, char *why, size_t si
         snprintf(why, size, "stopped after %u repetitions", r->value.n);
         return GT_VERDICT_INCOMPLETE;
     }
+    if (r->rc == -ENODATA)
+        return GT_VERDICT_INCONCLUSIVE;
     if (r->rc != 0)
-        return lack ? GT_VERDICT_INCOMPLETE : GT_VERDICT_FAILED;
+        return lack || is_lost(c) ? GT_VERDICT_INCOMPLETE : GT_VERDICT_FAILED;
     if (r->value.n == 0) {
         snprintf(why, size, "nothing was measured");
         return GT_VERDICT_INCOMPLETE;
@@ -256,10 +261,10 @@ json_t *gt_bench_entry(const struct gt_bench_group *g, const struct gt_bench_cel
     put(entry, "bind_effective", text_or_null(r->bound));
     put(entry, "repetitions", json_integer(r->value.n));
     put(entry, "iterations", json_integer((json_int_t)r->iterations));
-    put(entry, "real_time", number(e.median));
+    put(entry, "real_time", gt_json_number(e.median));
     put_estimate(entry, e);
     put(entry, "samples", numbers(&r->value));
-    put(entry, "cpu_time", number(c->row->fixed_n ? NAN : medians(&r->cpu).median));
+    put(entry, "cpu_time", gt_json_number(c->row->fixed_n ? NAN : medians(&r->cpu).median));
     put(entry, "counters", counters(r));
     put(entry, "hardware", text_or_null(hardware));
     if (is_pair(c))

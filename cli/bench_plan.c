@@ -14,6 +14,9 @@
 #define DEFAULT_NS (30 * S)
 #define LEAST_S 0.001
 #define MOST_S 0.05
+#define OURS_TO_WRITE                                                                              \
+    "each group is a process of its own, so files are ours to write: --json prints Google "        \
+    "Benchmark's layout, --out=DIR keeps it"
 enum { REPETITIONS = 25, PARKED = 100000, MILLION = 1000000, CALIBRATION = 4 };
 
 /* ---- the library's flags ------------------------------------------------------------- */
@@ -23,6 +26,28 @@ static const char *value_of(const char *flag, const char *name)
     if (strncmp(flag, name, n) != 0 || (flag[n] != '=' && flag[n] != '\0'))
         return NULL;
     return flag[n] == '=' ? flag + n + 1 : "true";
+}
+
+/* What the library would do with it is not done here: 0, or -EINVAL with a line in err. */
+static int refuse_flag(const char *flag, char *err, size_t size)
+{
+    static const struct {
+        const char *name, *why;
+    } refused[] = {
+        {"--benchmark_out", OURS_TO_WRITE},
+        {"--benchmark_out_format", OURS_TO_WRITE},
+        {"--benchmark_format", OURS_TO_WRITE},
+        {"--benchmark_time_unit", "figures are in ns"},
+        {"--benchmark_color", "NO_COLOR is heeded, and colour is for terminals only"},
+        {"--benchmark_report_aggregates_only", "every sample is kept"},
+        {"--benchmark_display_aggregates_only", "every sample is kept"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (value_of(flag, refused[i].name)) {
+            snprintf(err, size, "%s is not taken: %s", flag, refused[i].why);
+            return -EINVAL;
+        }
+    return 0;
 }
 
 static bool is_true(const char *v)
@@ -38,6 +63,9 @@ static int take_filter(struct gt_bench_job *j, const char *v, char *err, size_t 
         v++;
     if (strcmp(v, "all") == 0)
         v = ".";
+    if (j->filtered)
+        regfree(&j->filter);
+    j->filtered = false;
     int rc = regcomp(&j->filter, v, REG_EXTENDED | REG_NOSUB);
     if (rc != 0) {
         regerror(rc, &j->filter, why, sizeof why);
@@ -48,47 +76,87 @@ static int take_filter(struct gt_bench_job *j, const char *v, char *err, size_t 
     return 0;
 }
 
-static int take_number(const char *flag, const char *v, double lo, double hi, double *out,
-                       char *err, size_t size)
+/* Seconds, with or without their unit. */
+static int take_min_time(struct gt_bench_job *j, const char *v, char *err, size_t size)
 {
     char *end;
-    *out = strtod(v, &end);
-    if (end != v && (*end == '\0' || strcmp(end, "s") == 0) && *out >= lo && *out <= hi)
+    j->min_time_s = strtod(v, &end);
+    if (end != v && (*end == '\0' || strcmp(end, "s") == 0) && j->min_time_s >= 1e-6 &&
+        j->min_time_s <= 3600)
         return 0;
-    snprintf(err, size, "%s: write a number from %g to %g", flag, lo, hi);
+    snprintf(err, size, "--benchmark_min_time=%s: write seconds, 1e-6 to 3600", v);
     return -EINVAL;
+}
+
+static int take_repetitions(struct gt_bench_job *j, const char *v, char *err, size_t size)
+{
+    uint64_t n;
+    if (gt_parse_number(v, 1, 1000, &n) != 0) {
+        snprintf(err, size, "--benchmark_repetitions=%s: write a number from 1 to 1000", v);
+        return -EINVAL;
+    }
+    j->o.repetitions = (uint32_t)n;
+    return 0;
+}
+
+static int take_list_tests(struct gt_bench_job *j, const char *v, char *err, size_t size)
+{
+    (void)err;
+    (void)size;
+    j->list_only = is_true(v);
+    return 0;
+}
+
+static int take_interleaving(struct gt_bench_job *j, const char *v, char *err, size_t size)
+{
+    (void)err;
+    (void)size;
+    j->random_order = is_true(v);
+    return 0;
+}
+
+/* KEY=VALUE[,KEY=VALUE], into the context of the JSON. */
+static int take_context(struct gt_bench_job *j, const char *v, char *err, size_t size)
+{
+    char *copy = strdup(v), *at = copy, *pair;
+    int rc = copy ? 0 : -ENOMEM;
+    if (rc == 0 && !j->custom)
+        j->custom = json_object();
+    while (rc == 0 && (pair = strsep(&at, ",")) != NULL) {
+        char *equals = strchr(pair, '=');
+        json_t *value = equals && equals != pair ? json_string(equals + 1) : NULL;
+        if (equals)
+            *equals = '\0';
+        if (!value || json_object_set_new(j->custom, pair, value) != 0)
+            rc = -EINVAL;
+    }
+    free(copy);
+    if (rc == -EINVAL)
+        snprintf(err, size, "--benchmark_context=%s: write KEY=VALUE, in UTF-8", v);
+    return rc;
 }
 
 /* 1: taken; 0: the library's own business. */
 static int take_flag(struct gt_bench_job *j, const char *flag, char *err, size_t size)
 {
-    const char *v;
-    double n;
-    if ((v = value_of(flag, "--benchmark_filter")) != NULL)
-        return take_filter(j, v, err, size) == 0 ? 1 : -EINVAL;
-    if ((v = value_of(flag, "--benchmark_list_tests")) != NULL) {
-        j->list_only = is_true(v);
-        return 1;
+    static const struct {
+        const char *name;
+        int (*take)(struct gt_bench_job *j, const char *v, char *err, size_t size);
+    } ours[] = {
+        {"--benchmark_filter", take_filter},
+        {"--benchmark_list_tests", take_list_tests},
+        {"--benchmark_enable_random_interleaving", take_interleaving},
+        {"--benchmark_repetitions", take_repetitions},
+        {"--benchmark_min_time", take_min_time},
+        {"--benchmark_context", take_context},
+    };
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        const char *v = value_of(flag, ours[i].name);
+        int rc = v ? ours[i].take(j, v, err, size) : 0;
+        if (v)
+            return rc == 0 ? 1 : rc;
     }
-    if ((v = value_of(flag, "--benchmark_enable_random_interleaving")) != NULL) {
-        j->random_order = is_true(v);
-        return 1;
-    }
-    if ((v = value_of(flag, "--benchmark_repetitions")) != NULL) {
-        if (take_number(flag, v, 1, 1000, &n, err, size) != 0)
-            return -EINVAL;
-        j->o.repetitions = (uint32_t)n;
-        return 1;
-    }
-    if ((v = value_of(flag, "--benchmark_min_time")) != NULL)
-        return take_number(flag, v, 1e-6, 3600, &j->min_time_s, err, size) == 0 ? 1 : -EINVAL;
-    if (value_of(flag, "--benchmark_out") || value_of(flag, "--benchmark_format") ||
-        value_of(flag, "--benchmark_out_format")) {
-        snprintf(err, size, "%s: each group is a process of its own, so files are ours to write: "
-                            "--json prints Google Benchmark's layout, --out=DIR keeps it", flag);
-        return -EINVAL;
-    }
-    return 0;
+    return refuse_flag(flag, err, size);
 }
 
 int gt_bench_flags(struct gt_bench_job *j, char *err, size_t size)
@@ -97,6 +165,8 @@ int gt_bench_flags(struct gt_bench_job *j, char *err, size_t size)
     j->random_order = true;
     for (int i = 0; i < j->o.n_flags; i++) {
         int rc = take_flag(j, j->o.flags[i], err, size);
+        if (rc == -ENOMEM)
+            snprintf(err, size, "out of memory");
         if (rc < 0)
             return rc;
         if (rc == 0)
@@ -371,6 +441,9 @@ int gt_bench_plan(struct gt_bench_job *j, char *err, size_t size)
         rc = tell_library(j);
     if (rc == -ENOMEM)
         snprintf(err, size, "out of memory");
+    else if (rc == -E2BIG)
+        snprintf(err, size, "more than %d cells side by side in one row: name fewer runtimes, "
+                 "schedulers or tracers", GT_BENCH_CELLS);
     return rc;
 }
 
@@ -385,4 +458,5 @@ void gt_bench_job_free(struct gt_bench_job *j)
         regfree(&j->filter);
     json_decref(j->environment);
     json_decref(j->command);
+    json_decref(j->custom);
 }

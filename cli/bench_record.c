@@ -6,11 +6,6 @@
 #include "bench.h"
 #include "cli.h"
 
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 /* Google Benchmark's context, and ours in it. */
 static json_t *context(const struct gt_bench_job *j)
 {
@@ -22,10 +17,12 @@ static json_t *context(const struct gt_bench_job *j)
                           gt_gb_version(), "oracle", GT_ORACLE, "seed", (json_int_t)j->o.seed,
                           "repetitions", (int)j->env.repetitions, "parked", (int)j->env.parked,
                           "min_time_s", j->min_time_s, "random_interleaving", j->random_order);
-    json_object_set_new(c, "seconds", number(j->seconds));
-    json_object_set_new(c, "foreign_cpu", number(j->foreign >= 0 ? j->foreign : NAN));
+    json_object_set_new(c, "seconds", gt_json_number(j->seconds));
+    json_object_set_new(c, "foreign_cpu", gt_json_number(j->foreign >= 0 ? j->foreign : NAN));
     json_object_set_new(c, "complete", json_boolean(!gt_stop_asked && j->n_done == j->n_parts));
     json_object_set(c, "environment", j->environment);
+    if (j->custom)
+        json_object_update_missing(c, j->custom); /* no key of ours is changed */
     return c;
 }
 
@@ -38,6 +35,16 @@ static void add_entries(json_t *all, const struct gt_bench_part *p)
             json_array_append(all, e);
 }
 
+/* Parts of one job have different names; a row about a model is there once. */
+static json_t *part_name(const struct gt_bench_part *p)
+{
+    const struct gt_bench_row *row = &p->group.row;
+    bool by_model = gt_bench_is_workload(row) && row->syscalls != GT_SYSCALLS_SCANBIT;
+    return json_sprintf("bench/%s/procs=%d/bind=%s%s%s", row->name, row->procs,
+                        gt_bind_name(p->group.bind), by_model ? "/syscalls=" : "",
+                        by_model ? gt_syscalls_name(row->syscalls) : "");
+}
+
 static json_t *describe(const struct gt_bench_job *j, const struct gt_bench_part *only)
 {
     const struct gt_bench_row *row = only ? &only->group.row : NULL;
@@ -47,9 +54,7 @@ static json_t *describe(const struct gt_bench_job *j, const struct gt_bench_part
         json_object_set_new(c, "name", json_string("bench"));
         return c;
     }
-    json_object_set_new(c, "name",
-                        json_sprintf("bench/%s/procs=%d/bind=%s", row->name, row->procs,
-                                     gt_bind_name(only->group.bind)));
+    json_object_set_new(c, "name", part_name(only));
     json_object_set_new(c, "workloads", json_string(row->name));
     return c;
 }
@@ -92,13 +97,8 @@ json_t *gt_bench_record(const struct gt_bench_job *j, const struct gt_bench_part
 static json_t *head(const struct gt_bench_job *j)
 {
     json_t *cells = json_array();
-    for (uint32_t i = 0; i < j->n_parts; i++) {
-        const struct gt_bench_row *row = &j->parts[i].group.row;
-        json_array_append_new(cells, json_pack("{s:o}", "name",
-                                               json_sprintf("bench/%s/procs=%d/bind=%s", row->name,
-                                                            row->procs,
-                                                            gt_bind_name(j->parts[i].group.bind))));
-    }
+    for (uint32_t i = 0; i < j->n_parts; i++)
+        json_array_append_new(cells, json_pack("{s:o}", "name", part_name(&j->parts[i])));
     return json_pack("{s:i, s:s, s:s, s:I, s:O, s:o, s:O}", "schema", 1, "kind", "bench", "date",
                      j->date, "seed", (json_int_t)j->o.seed, "arguments",
                      j->command, "cells", cells, "environment", j->environment);
@@ -108,8 +108,8 @@ static int save_head(const struct gt_bench_job *j, const struct gt_folder *f, bo
 {
     json_t *h = head(j);
     if (ended) {
-        json_object_set_new(h, "seconds", number(j->seconds));
-        json_object_set_new(h, "foreign_cpu", number(j->foreign >= 0 ? j->foreign : NAN));
+        json_object_set_new(h, "seconds", gt_json_number(j->seconds));
+        json_object_set_new(h, "foreign_cpu", gt_json_number(j->foreign >= 0 ? j->foreign : NAN));
         json_object_set_new(h, "complete", json_boolean(!gt_stop_asked && j->n_done == j->n_parts));
     }
     int rc = gt_folder_save_json(f, "run.json", h);

@@ -128,13 +128,21 @@ static const char *instead(const json_t *e)
 /* ---- a table by scheduler or tracer ------------------------------------------------------- */
 typedef const json_t *(*find_fn)(const struct pen *p, const struct gt_bench_part *part, uint32_t i);
 
+/* With tracing: a workload's cell says so itself, though it came to nothing; of other rows those
+ * that were measured in pairs count. */
+static bool traces(const struct gt_bench_part *part, const json_t *e)
+{
+    return gt_bench_is_workload(&part->group.row) ? json_is_true(json_object_get(e, "tracing"))
+                                                  : is_pair(e);
+}
+
 static const json_t *find_if(const struct gt_bench_part *part, const char *runtime,
-                             const char *key, const char *value, bool pair)
+                             const char *key, const char *value, bool tracing)
 {
     size_t i;
     json_t *e;
     json_array_foreach(part->entries, i, e)
-        if (part->group.cells[i]->role == GT_BENCH_RUNTIME && is_pair(e) == pair &&
+        if (part->group.cells[i]->role == GT_BENCH_RUNTIME && traces(part, e) == tracing &&
             (!runtime || is(e, "runtime", runtime)) && (!key || is(e, key, value)))
             return e;
     return NULL;

@@ -37,6 +37,9 @@ __attribute__((format(printf, 2, 3))) void gt_say(const char *verb, const char *
 void gt_stop_install(void);
 extern volatile sig_atomic_t gt_stop_asked;
 
+/* The path of this program. false: it cannot be known, or is longer; then it is "". */
+bool gt_self(char *path, size_t size);
+
 /* Standard output could be written. false: says so. */
 bool gt_stdout_ok(const char *verb);
 /* Can files be put into DIR? Makes it. 0, or -errno after one line. */

@@ -151,13 +151,16 @@ const char *gt_plugin_typed(const struct gt_plugin_head *head)
     return head->name;
 }
 
+/* 0; -EINVAL; -ENOTSUP: known, but not in this build. */
 static int find_plugin(const struct gt_given *g, uint32_t magic, const char *name,
                        const struct gt_plugin_head **out)
 {
     char err[2048];
     *out = gt_plugin_find(magic, name, err, sizeof err);
-    if (!*out)
-        return gt_option_refuse(g, "%s", err);
+    if (!*out) {
+        (void)gt_option_refuse(g, "%s", err);
+        return gt_plugin_absent_find(magic, name) ? -ENOTSUP : -EINVAL;
+    }
     if (strchr(name, '/'))
         note_path(*out, name);
     return 0;
@@ -195,7 +198,7 @@ static int take_one_runtime(const struct gt_given *g, const char *item, uint32_t
         if (&g->o->runtimes[at]->head == h)
             return gt_option_refuse(g, "%s is there twice", item);
     g->o->runtimes[i] = (const void *)h;
-    return rc != 0 && gt_plugin_absent_find(GT_MAGIC_RUNTIME, item) ? -ENOTSUP : rc;
+    return rc;
 }
 /* all: those that are built. */
 static int take_runtime(const struct gt_given *g)
@@ -242,25 +245,25 @@ static int take_syscalls(const struct gt_given *g)
     return take_list(g, 2, &g->o->n_syscalls, take_one_model);
 }
 
-static int take_bind(const struct gt_given *g)
+static int parse_bind(const struct gt_given *g, const char *name, enum gt_bind *out)
 {
     for (int b = GT_BIND_NONE; b <= GT_BIND_NODE; b++)
-        if (strcmp(g->value, gt_bind_name((enum gt_bind)b)) == 0) {
-            g->o->bind = (enum gt_bind)b;
-            g->o->bind_given = true;
+        if (strcmp(name, gt_bind_name((enum gt_bind)b)) == 0) {
+            *out = (enum gt_bind)b;
             return 0;
         }
-    return gt_option_refuse(g, "no such binding: use none, pu, core or node");
+    return gt_option_refuse(g, "'%.16s' is no binding: use none, pu, core or node", name);
+}
+
+static int take_bind(const struct gt_given *g)
+{
+    g->o->bind_given = true;
+    return parse_bind(g, g->value, &g->o->bind);
 }
 
 static int take_one_bind(const struct gt_given *g, const char *item, uint32_t i)
 {
-    for (int b = GT_BIND_NONE; b <= GT_BIND_NODE; b++)
-        if (strcmp(item, gt_bind_name((enum gt_bind)b)) == 0) {
-            g->o->binds[i] = (enum gt_bind)b;
-            return 0;
-        }
-    return gt_option_refuse(g, "'%.16s' is no binding: use none, pu, core or node", item);
+    return parse_bind(g, item, &g->o->binds[i]);
 }
 static int take_binds(const struct gt_given *g)
 {

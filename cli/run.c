@@ -44,9 +44,8 @@ __attribute__((format(printf, 3, 4))) static int refuse(const struct job *j, enu
 /* ---- the programs ------------------------------------------------------------ */
 static void find_programs(struct job *j)
 {
-    char self[PATH_MAX - 64] = "";
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    char *slash = n > 0 ? strrchr(self, '/') : NULL;
+    char self[PATH_MAX - 64];
+    char *slash = gt_self(self, sizeof self) ? strrchr(self, '/') : NULL;
     int folder = slash ? (int)(slash - self) : 0;
     const struct gt_options *o = &j->o;
     snprintf(j->lean, sizeof j->lean, "%.*s/gauntlet", folder, self);

@@ -20,10 +20,8 @@ struct call {
 
 static bool prepare(struct call *c, const struct gt_options *o, const char *folder)
 {
-    ssize_t n = readlink("/proc/self/exe", c->program, sizeof c->program - 1);
-    if (n <= 0)
+    if (!gt_self(c->program, sizeof c->program))
         return false;
-    c->program[n] = '\0';
     snprintf(c->collect, sizeof c->collect, "--collect=%s", folder);
     snprintf(c->page, sizeof c->page, o->page ? "--page=%s" : "--page=%s/report.html",
              o->page ? o->page : folder);
@@ -48,19 +46,22 @@ static const char *last_line(char *text)
     return strncmp(line, prefix, strlen(prefix)) == 0 ? line + strlen(prefix) : line;
 }
 
-/* The page's path is what it prints once the page is there; with another status than 0 the collector complained. */
+/* The page's path is what it prints once the page is there; with another status than 0 the
+ * collector complained. */
 static void tell(const struct gt_process_end *end, const char *folder)
 {
     char how[128];
-    bool page = end->how == GT_PROCESS_EXITED && (end->code == 0 || *end->out);
-    if (page)
-        gt_say("run", "page in %.*s", (int)strcspn(end->out, "\n"), end->out);
-    if (page && end->code != 0)
+    int page = end->out ? (int)strcspn(end->out, "\n") : 0;
+    bool said = end->how == GT_PROCESS_EXITED && end->err && *end->err;
+    bool good = end->how == GT_PROCESS_EXITED && end->code == 0;
+    if (page > 0)
+        gt_say("run", "page in %.*s", page, end->out);
+    if (page > 0 && !good)
         gt_say("run", "not all of this run is in the store: `gauntlet collect %s` says why",
                folder);
-    if (page)
+    if (page > 0 || good)
         return;
-    if (end->how == GT_PROCESS_EXITED && *end->err)
+    if (said)
         gt_say("run", "no page: %s", last_line(end->err));
     else
         gt_say("run", "no page: gauntlet report: %s", gt_process_describe(end, how, sizeof how));
@@ -77,7 +78,10 @@ void gt_run_page(const struct gt_options *o, const char *folder)
     }
     const struct gt_process p = {
         .argv = c->argv, .timeout_ns = PAGE_TIMEOUT, .stop = &gt_stop_asked};
-    if (gt_process_run(&p, &end) == 0) {
+    int rc = gt_process_run(&p, &end);
+    if (rc != 0) {
+        gt_say("run", "no page: gauntlet report: %s", strerror(-rc));
+    } else {
         tell(&end, folder);
         gt_process_free(&end);
     }

@@ -149,8 +149,7 @@ static int become(const struct gt_verb *v, const char *python, int argc, char **
 int gt_script_exec(const struct gt_verb *v, int argc, char **argv)
 {
     struct place p;
-    ssize_t n = readlink("/proc/self/exe", p.program, sizeof p.program - 1);
-    p.program[n > 0 ? n : 0] = '\0';
+    (void)gt_self(p.program, sizeof p.program);
     if (!find_share(&p))
         return no_package(v);
     const char *modules = needs_of(v);

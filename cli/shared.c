@@ -35,6 +35,14 @@ bool gt_stdout_ok(const char *verb)
     return false;
 }
 
+bool gt_self(char *path, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", path, size);
+    bool known = n > 0 && (size_t)n < size; /* else cut, perhaps */
+    path[known ? n : 0] = '\0';
+    return known;
+}
+
 /* ---- asked to stop ----------------------------------------------------- */
 volatile sig_atomic_t gt_stop_asked;
 

@@ -90,11 +90,7 @@ static int default_tests(struct gt_stress_plan *p)
 static const char *own_path(void)
 {
     static char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n <= 0)
-        return GT_PROGRAM;
-    path[n] = '\0';
-    return path;
+    return gt_self(path, sizeof path) ? path : GT_PROGRAM;
 }
 
 /* Comes back only if it cannot. */
@@ -116,11 +112,9 @@ static int hand_over(int argc, char **argv)
     return GT_EXIT_BROKEN;
 }
 
-static int run_tests(struct gt_stress_plan *p, int argc, char **argv)
+static int run_tests(struct gt_stress_plan *p)
 {
     char err[2048];
-    if (!GT_ORACLE)
-        return hand_over(argc, argv);
     bool all = p->o.fault && (strcmp(p->o.fault, "all") == 0 || strcmp(p->o.fault, "seeds") == 0);
     if (!all && default_tests(p) != 0)
         return GT_EXIT_USAGE;
@@ -152,11 +146,12 @@ static int run_parsed(struct gt_stress_plan *p, int argc, char **original)
         gt_say("stress", "%s is for stress tests, not for workloads", tests_only(&p->o));
         return GT_EXIT_USAGE;
     }
-    bool handed_over = m == MEANS_TESTS && !GT_ORACLE;
-    if (!handed_over && p->o.out && gt_save_possible("stress", p->o.out) != 0)
-        return GT_EXIT_BROKEN;
+    if (m == MEANS_TESTS && !GT_ORACLE)
+        return hand_over(argc, original); /* a signal on the way ends us, and is not forgotten */
     gt_stop_install();
-    return m == MEANS_TESTS ? run_tests(p, argc, original) : gt_stress_workloads(&p->o);
+    if (p->o.out && gt_save_possible("stress", p->o.out) != 0)
+        return GT_EXIT_BROKEN;
+    return m == MEANS_TESTS ? run_tests(p) : gt_stress_workloads(&p->o);
 }
 
 static int run(const struct gt_verb *v, int argc, char **argv)
@@ -246,8 +241,8 @@ int gt_stress_one(const struct gt_stress_ops *test, int argc, char **argv)
         return gt_options_status(rc);
     }
     p.tests[p.n_tests++] = test;
+    gt_stop_install();
     if (p.o.out && gt_save_possible("stress", p.o.out) != 0)
         return GT_EXIT_BROKEN;
-    gt_stop_install();
-    return run_tests(&p, 0, NULL);
+    return run_tests(&p);
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,11 @@ int gt_folder_save_text(const struct gt_folder *f, const char *name, const char 
     free(temp);
     free(path);
     return rc;
+}
+
+json_t *gt_json_number(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
 }
 
 int gt_folder_save_json(const struct gt_folder *f, const char *name, const json_t *value)

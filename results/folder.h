@@ -34,6 +34,9 @@ int gt_folder_save_text(const struct gt_folder *f, const char *name, const char 
 /* NULL: not there, or no JSON; then what is wrong is in err ("" when it is not there). */
 json_t *gt_folder_load(const struct gt_folder *f, const char *name, char *err, size_t size);
 
+/* A number; null where JSON has none: NAN, infinite. */
+json_t *gt_json_number(double v);
+
 #define GT_FOLDER_NAME 32
 /* "cells/0007.json"; "files/0007" */
 const char *gt_folder_cell_name(uint32_t index, char buf[GT_FOLDER_NAME]);

@@ -130,7 +130,7 @@ static void add_figure(struct gt_summary_row *row, const json_t *e, bool open)
         row->n_void++;
     } else if (event && json_is_number(value)) {
         row->ns_event = json_number_value(value);
-    } else if (json_number_value(percent) > -100) {
+    } else if (json_is_number(percent) && json_number_value(percent) > -100) {
         row->log_overhead += log1p(json_number_value(percent) / 100);
         row->n_overhead++;
     }

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <math.h>
 
 #include "results/summary.h"
-
-static json_t *number_or_null(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
 
 static json_t *verdicts(const uint32_t by[GT_VERDICTS])
 {
@@ -23,8 +17,8 @@ static json_t *row_json(const struct gt_summary_row *r)
                      "scheduler", r->scheduler, "tracer", r->tracer, "checkable", r->checkable,
                      "cells", (int)r->cells, "verdicts", verdicts(r->by_verdict), "inconsistencies",
                      (json_int_t)r->inconsistencies, "windows", (json_int_t)r->windows, "events",
-                     (json_int_t)r->events, "ns_per_event", number_or_null(r->ns_event),
-                     "overhead_percent", number_or_null(100 * gt_summary_overhead(r)),
+                     (json_int_t)r->events, "ns_per_event", gt_json_number(r->ns_event),
+                     "overhead_percent", gt_json_number(100 * gt_summary_overhead(r)),
                      "overhead_workloads", (int)r->n_overhead, "void_figures", (int)r->n_void,
                      "world_stop_max_ns",
                      r->world_stop_max_ns ? json_integer(r->world_stop_max_ns) : json_null());

@@ -1,32 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# GT_TEST: timeout=180 presets=release,debug
+# GT_TEST: timeout=240 presets=release,debug
 # `gauntlet bench`: names of cells, entries, pairs, peers side by side, records, cells that fail, crash or cannot be,
 # being interrupted.
 set -euo pipefail
 
-gauntlet=${GT_BUILD_DIR:?}/gauntlet
-source=${GT_SOURCE_DIR:?}
-place=$(mktemp -d)
-trap 'rm -rf "$place"' EXIT
-failed=0
-
-not_ok() {
-  echo "not ok - $*"
-  sed 's/^/  out: /' "$place/out" | head -n 8
-  sed 's/^/  err: /' "$place/err" | head -n 8
-  failed=1
-}
+# shellcheck source=tests/integration/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # bench STATUS ARGUMENT...: leaves its output in $place/out and err.
 bench() {
-  local want=$1 got=0
+  local want=$1
   shift
-  "$gauntlet" bench "$@" >"$place/out" 2>"$place/err" </dev/null || got=$?
-  if [ "$got" != "$want" ]; then
-    not_ok "exit $got, not $want: gauntlet bench $*"
-    return 1
-  fi
+  gauntlet_ends "$want" bench "$@"
 }
 
 # holds FILE PYTHON: statements about d, the JSON in FILE, and e, its entries by name.
@@ -68,7 +54,11 @@ grep -q 'filter' "$place/err" || not_ok 'a filter without a match says so'
 bench 2 yield '--benchmark_filter=(' || true
 bench 2 yield --benchmark_nonsense=1 || true
 grep -q 'benchmark_nonsense' "$place/err" || not_ok 'an unknown flag is named'
-bench 2 yield --benchmark_out=x || true
+for flag in out=x time_unit=foo time_unit=ms color=auto report_aggregates_only=true display_aggregates_only repetitions=25s \
+  repetitions=1.5 min_time=0 context context=a context==b; do
+  refused 2 "benchmark_$flag" bench yield "--benchmark_$flag"
+done
+refused 2 'seed: at most' bench cas --seed=0xffffffffffffffff # no record could hold it
 bench 2 yield:x || true
 bench 2 stop-idle --procs=1 || true
 bench 0 cas clock --benchmark_repetitions=2 --benchmark_min_time=0.001s --benchmark_enable_random_interleaving=false \
@@ -76,6 +66,20 @@ bench 0 cas clock --benchmark_repetitions=2 --benchmark_min_time=0.001s --benchm
 holds "$place/out" '
 assert all(len(b["samples"]) == 2 for b in e.values()) and not d["context"]["random_interleaving"]
 assert d["context"]["min_time_s"] == 0.001'
+bench 0 cas clock "${quick[@]}" --benchmark_filter=clock --benchmark_filter=cas --benchmark_context=a=b,c=d=e --json \
+  --benchmark_context=seed=8 || true
+holds "$place/out" '
+assert list(e) == ["cas/runtime:floor/procs:1"], "the last filter"
+c = d["context"]
+assert c["a"] == "b" and c["c"] == "d=e" and c["seed"] == 7, c'
+
+# Two models are two parts, and no two cells of one name.
+bench 0 yield "${quick[@]}" --syscalls=status,scanbit --bind=none --out="$place/models" --json || true
+holds "$place/out" '
+assert "yield:2/runtime:floor/procs:1" in e and "yield:2/runtime:floor/syscalls:status/procs:1" in e, list(e)'
+holds "$place/models/run.json" '
+names = [c["name"] for c in d["cells"]]
+assert names == ["bench/yield/procs=1/bind=none/syscalls=status", "bench/yield/procs=1/bind=none"], names'
 
 # ---- entries: figures, floors, pairs
 bench 0 yield syscall-scanbit on-yield mutex event --tracer=none,gen --duration=50ms --repetitions=9 \
@@ -164,7 +168,7 @@ static const struct gt_workload_ops ops = {
     .unit = "op", .checks = "what a test says", .quick_n = 10, .run = run};
 GT_PLUGIN_EXPORT(workload, ops)
 TEXT
-  "${CC:-gcc}" -std=gnu17 -O1 -fPIC -shared -I"$source/runtimes/include" -I"$source/runtimes" -o "$place/$1.so" \
+  "${CC:-gcc}" -std=gnu17 -O1 -fPIC -shared -I"$source_dir/runtimes/include" -I"$source_dir/runtimes" -o "$place/$1.so" \
     "$place/$1.c" >>"$place/err" 2>&1 || not_ok "cannot build $1"
 }
 : >"$place/out"
@@ -180,6 +184,19 @@ holds "$place/out" '
 lies, fine = sorted(e.values(), key=lambda b: b["workload"], reverse=True)
 assert d["verdict"] == lies["verdict"] == "failed" and lies["why"] == "the sum is wrong", lies
 assert lies["median"] is None and not lies["samples"] and fine["verdict"] == "ok" and fine["median"] == 1000'
+# A cell that should trace and fails is not taken for one with tracing off.
+bench 1 "$place/lies.so" "${quick[@]}" --tracer=gen --runtime=gmp,pthread || true
+if grep -q '^beside peers' "$place/out"; then not_ok 'a cell with tracing stands beside peers'; fi
+# A peer's process that dies is incomplete: nothing is known of the peer.
+# shellcheck disable=SC2016 # the script expands it
+printf '#!/bin/sh\nkill -KILL $$\n' >"$place/dies"
+chmod +x "$place/dies"
+if ! "$gauntlet" list runtimes | grep -q '^go .*not built'; then
+  GAUNTLET_GO_PEER=$place/dies bench 5 yield --runtime=go "${quick[@]}" --json || true
+  holds "$place/out" '
+b, = [b for b in e.values() if b["runtime"] == "go"]
+assert d["verdict"] == b["verdict"] == "incomplete" and b["why"], b'
+fi
 bench 5 "$place/crashes.so" "$place/fine.so" "${quick[@]}" --out="$place/crashed" || true
 grep -q '^crashes.*partial' "$place/out" || not_ok 'the table marks what crashed'
 holds "$place/crashed/cells/0000.json" '
@@ -192,14 +209,11 @@ bench 4 yield:2 --procs=1024 --bind=pu "${quick[@]}" --json || true
 holds "$place/out" 'b, = e.values(); assert d["verdict"] == b["verdict"] == "void" and b["why"], b'
 
 # ---- interrupted: what is finished is kept
-"$gauntlet" bench cas yield --duration=300s --repetitions=999 --scheduler=worksteal --out="$place/partial" --json \
+"$gauntlet" bench cas yield --duration=300s --repetitions=999 --scheduler=worksteal,fifo --out="$place/partial" --json \
   --benchmark_min_time=0.001 >"$place/out" 2>"$place/err" </dev/null &
 pid=$!
-for _ in $(seq 600); do
-  if [ -e "$place/partial/cells/0000.json" ]; then break; fi
-  sleep 0.1
-done
-sleep 0.5
+until [ -e "$place/partial/cells/0000.json" ] || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
+until [ -n "$(cat "/proc/$pid/task/$pid/children")" ] || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done # the next part's
 kill -INT $pid
 got=0
 wait $pid || got=$?

@@ -4,49 +4,10 @@
 # check and text: verdicts, exit statuses, bad input, JSON, pipes, files that are never half-written, interruption.
 set -euo pipefail
 
-gauntlet=${GT_BUILD_DIR:?}/gauntlet
-examples=${GT_SOURCE_DIR:?}/docs/examples
-place=$(mktemp -d)
-trap 'rm -rf "$place"' EXIT
+# shellcheck source=tests/integration/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+examples=$source_dir/docs/examples
 cd "$place"
-failed=0
-
-not_ok() {
-  echo "not ok - $*"
-  head -n 12 out | sed 's/^/  out: /'
-  head -n 8 err | sed 's/^/  err: /'
-  failed=1
-}
-
-# run STATUS ARGUMENT...: leaves its output in out and err.
-run() {
-  local want=$1 got=0
-  shift
-  "$gauntlet" "$@" >out 2>err </dev/null || got=$?
-  if [ "$got" != "$want" ]; then
-    not_ok "exit $got, not $want: gauntlet $*"
-    return 1
-  fi
-}
-
-# says FILE PATTERN...: of the last run.
-says() {
-  local file=$1 pattern
-  shift
-  for pattern in "$@"; do
-    if ! grep -Eq -- "$pattern" "$file"; then not_ok "no /$pattern/ in $file"; fi
-  done
-}
-
-# refused STATUS PATTERN ARGUMENT...: nothing on standard output, one line on standard error.
-refused() {
-  local status=$1 pattern=$2
-  shift 2
-  run "$status" "$@" || return 0
-  if [ -s out ]; then not_ok "writes to standard output: $*"; fi
-  if [ "$(wc -l <err)" != 1 ]; then not_ok "not one line: $*"; fi
-  says err "$pattern"
-}
 
 json() { # EXPRESSION over `r`, the document in out
   python3 -c 'import json, sys
@@ -56,9 +17,9 @@ assert eval(sys.argv[1]), sys.argv[1]' "$1" 2>>err || not_ok "JSON: $1"
 
 # --- traces ------------------------------------------------------------------------------------------------------
 header() { printf 'go 1.%s trace\0\0\0' "$1"; }
-run 0 text "$examples/handover.txt" -o whole.trace || true
+gauntlet_ends 0 text "$examples/handover.txt" -o whole.trace || true
 grep -v '^GoUnblock' "$examples/handover.txt" >stuck.txt
-run 0 text stuck.txt --out=stuck.trace || true
+gauntlet_ends 0 text stuck.txt --out=stuck.trace || true
 header 23 >header23
 header 26 >header26
 header 24 >header24
@@ -73,18 +34,18 @@ head -c $(($(wc -c <whole.trace) - 3)) whole.trace >torn
 head -c 7 whole.trace >half-header
 
 # --- check: verdicts ---------------------------------------------------------------------------------------------
-run 0 check whole.trace || true
-says out '^whole\.trace: consistent by the strict rules: 13 events, 1 generation$' 'GoUnblock +1 ' 'header 1\.23'
+gauntlet_ends 0 check whole.trace || true
+shows out '^whole\.trace: consistent by the strict rules: 13 events, 1 generation$' 'GoUnblock +1 ' 'header 1\.23'
 if [ -s err ]; then not_ok 'progress without a terminal'; fi
-run 0 check --rules=go whole.trace || true
-says out 'by the go rules'
-run 1 check stuck.trace || true
-says out '^stuck\.trace: inconsistent .*rejects it$' '^ +1 +failed-to-advance +rule O5' \
+gauntlet_ends 0 check --rules=go whole.trace || true
+shows out 'by the go rules'
+gauntlet_ends 1 check stuck.trace || true
+shows out '^stuck\.trace: inconsistent .*rejects it$' '^ +1 +failed-to-advance +rule O5' \
   '^1\. failed-to-advance at generation 1, M 10[12], byte [0-9]+' "first error: Go's reader stops here, saying \"broken trace: failed to advance" \
   'stuck:' 'event: +GoStart .*g=2 g_seq=3' 'waits for .*Runnable' 'freed by .*G 2'
-run 1 check --rules=go stuck.trace || true
-run 1 check --max-report=0 stuck.trace || true
-says out 'not shown'
+gauntlet_ends 1 check --rules=go stuck.trace || true
+gauntlet_ends 1 check --max-report=0 stuck.trace || true
+shows out 'not shown'
 if grep -q '^1\.' out; then not_ok '--max-report=0 shows a finding'; fi
 
 # Bad input: one line that says what, where, and what to do.
@@ -98,13 +59,13 @@ refused 5 'absent: .*No such file' check absent
 refused 2 'FILE' check
 refused 2 'lax.*go or strict' check --rules=lax whole.trace
 refused 2 'max-report' check --max-report=some whole.trace
-run 1 check torn || true
-says out '^torn: inconsistent' 'byte [0-9]+'
-run 1 check huge || true
-says out '^huge: inconsistent' 'batch-too-large'
-run 1 check header23 || true
-says out 'no-frequency'
-run 0 check --rules=go header26 || true
+gauntlet_ends 1 check torn || true
+shows out '^torn: inconsistent' 'byte [0-9]+'
+gauntlet_ends 1 check huge || true
+shows out '^huge: inconsistent' 'batch-too-large'
+gauntlet_ends 1 check header23 || true
+shows out 'no-frequency'
+gauntlet_ends 0 check --rules=go header26 || true
 if [ "$(id -u)" != 0 ]; then
   cp whole.trace secret
   chmod 000 secret
@@ -112,41 +73,41 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 # Several files: the worst status, each with its own verdict, a summary.
-run 1 check whole.trace stuck.trace || true
-says out '^whole\.trace: consistent' '^stuck\.trace: inconsistent' '^1 consistent, 1 inconsistent$'
-run 5 check absent stuck.trace whole.trace || true
-says err absent
-says out '^1 consistent, 1 inconsistent, 1 unreadable$'
+gauntlet_ends 1 check whole.trace stuck.trace || true
+shows out '^whole\.trace: consistent' '^stuck\.trace: inconsistent' '^1 consistent, 1 inconsistent$'
+gauntlet_ends 5 check absent stuck.trace whole.trace || true
+shows err absent
+shows out '^1 consistent, 1 inconsistent, 1 unreadable$'
 
 # JSON: one document, an array for several files, whatever the strings hold.
-run 0 check --json whole.trace || true
+gauntlet_ends 0 check --json whole.trace || true
 json 'r["verdict"] == "consistent" and r["statistics"]["events"] == 13 and r["first_error"] is None'
 json 'sum(e["count"] for e in r["statistics"]["by_event"]) == 13 and r["go_accepts"] and r["header"] == "1.23"'
-run 1 check --json stuck.trace || true
+gauntlet_ends 1 check --json stuck.trace || true
 json 'r["verdict"] == "inconsistent" and r["inconsistencies"] >= 1 and not r["go_accepts"]'
 json 'r["findings"][0]["class"] == "failed-to-advance" and r["findings"][0]["first_error"]'
 json 'r["findings"][0]["stuck"][0]["waits_for"] and r["first_error"]["rule"] == "O5"'
 json 'sum(k["count"] for k in r["by_rule"]) == r["inconsistencies"]'
-run 1 check --json --max-report=0 stuck.trace || true
+gauntlet_ends 1 check --json --max-report=0 stuck.trace || true
 json 'r["findings"] == [] and r["findings_left_out"] == r["inconsistencies"]'
-run 5 check --json whole.trace absent empty || true
+gauntlet_ends 5 check --json whole.trace absent empty || true
 json '[f["verdict"] for f in r] == ["consistent", "unreadable", "unreadable"] and r[1]["error"]'
 printf '\377\033[31m"' >odd-name
 sed 's/chan receive/chan \xff\xfe/' stuck.txt >odd.txt
-run 0 text odd.txt -o "$(cat odd-name).trace" || true
-run 1 check --json "$(cat odd-name).trace" || true
+gauntlet_ends 0 text odd.txt -o "$(cat odd-name).trace" || true
+gauntlet_ends 1 check --json "$(cat odd-name).trace" || true
 json 'r["verdict"] == "inconsistent"'
-run 1 check "$(cat odd-name).trace" || true
+gauntlet_ends 1 check "$(cat odd-name).trace" || true
 if grep -q "$(printf '\033')" out; then not_ok 'a file name reaches the terminal raw'; fi
 
 # Pipes, standard input, a pipe that closes half way, output that cannot be written.
-run 0 check <(cat whole.trace) || true
+gauntlet_ends 0 check <(cat whole.trace) || true
 got=0
 cat stuck.trace | "$gauntlet" check - >out 2>err || got=$?
 if [ $got != 1 ]; then not_ok "standard input: exit $got"; fi
-says out '^standard input: inconsistent'
-run 1 check <(head -c 60 whole.trace) || true
-run 5 check <(head -c 9 whole.trace) || true
+shows out '^standard input: inconsistent'
+gauntlet_ends 1 check <(head -c 60 whole.trace) || true
+gauntlet_ends 5 check <(head -c 9 whole.trace) || true
 if [ -e /dev/full ]; then
   got=0
   "$gauntlet" check whole.trace >/dev/full 2>err || got=$?
@@ -161,8 +122,8 @@ cp whole.trace grows
   head -c 30 whole.trace >&3
   sleep 0.3
 ) &
-run 1 check feed || true
-says out 'feed: inconsistent'
+gauntlet_ends 1 check feed || true
+shows out 'feed: inconsistent'
 wait
 python3 - "$gauntlet" <<'PY' || not_ok 'a file that grows'
 import os, subprocess, sys, threading, time
@@ -215,26 +176,26 @@ wait $pid || got=$?
 kill $writer 2>/dev/null || true
 wait $writer 2>/dev/null || true
 if [ $got != 5 ]; then not_ok "interrupted: exit $got, not 5"; fi
-says err interrupted
+shows err interrupted
 
 # --- text: both ways -------------------------------------------------------------------------------------------------
-run 0 text whole.trace || true
-says out '^Trace Go1\.23$' '^EventBatch gen=1 m=101 ' '^GoUnblock dt=3000 g=2 g_seq=2 stack=4$'
+gauntlet_ends 0 text whole.trace || true
+shows out '^Trace Go1\.23$' '^EventBatch gen=1 m=101 ' '^GoUnblock dt=3000 g=2 g_seq=2 stack=4$'
 cp out back.txt
-run 0 text back.txt -o back.trace || true
+gauntlet_ends 0 text back.txt -o back.trace || true
 cmp -s back.trace whole.trace || not_ok 'binary, text, binary: not the same'
-run 0 text back.trace -o again.txt || true
+gauntlet_ends 0 text back.trace -o again.txt || true
 cmp -s back.txt again.txt || not_ok 'text, binary, text: not the same'
-run 0 text whole.trace --out=to-file.txt || true
+gauntlet_ends 0 text whole.trace --out=to-file.txt || true
 if [ -s out ]; then not_ok '--out writes to standard output too'; fi
 cmp -s back.txt to-file.txt || not_ok '--out differs'
 "$gauntlet" text - <whole.trace >out 2>err || not_ok 'standard input'
 cmp -s out back.txt || not_ok 'standard input differs'
 "$gauntlet" text "$examples/handover.txt" >piped.trace 2>err || not_ok 'binary to a redirection'
 cmp -s piped.trace whole.trace || not_ok 'a redirection differs'
-run 1 text torn || true
-says out '^GoUnblock'
-says err 'torn: '
+gauntlet_ends 1 text torn || true
+shows out '^GoUnblock'
+shows err 'torn: '
 refused 5 'empty' text empty
 refused 5 'neither' text prose
 refused 5 'directory' text .
@@ -246,10 +207,10 @@ line=$(grep -n '^GoUnblok' misspelt.txt | cut -d: -f1)
 echo old >kept
 refused 1 "misspelt\.txt:$line: " text misspelt.txt -o kept
 if [ "$(cat kept)" != old ]; then not_ok 'a failed translation touched its output'; fi
-run 0 text back.txt -o kept || true
+gauntlet_ends 0 text back.txt -o kept || true
 cmp -s kept whole.trace || not_ok 'the old file is not replaced'
 ln -s kept link
-run 0 text whole.trace -o link || true
+gauntlet_ends 0 text whole.trace -o link || true
 if [ ! -L link ] || ! cmp -s kept back.txt; then not_ok 'a link is replaced, not its file'; fi
 refused 5 'nowhere' text whole.trace -o nowhere/x
 if [ -e /dev/full ]; then

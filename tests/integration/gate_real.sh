@@ -29,7 +29,7 @@ says out '"source": "noise"'
 # ---- interrupted, it keeps the runs that are finished
 "$gauntlet" noise "${short[@]}" --rounds=500 --json "--store=$place/int.sqlite" >"$place/out" 2>"$place/err" </dev/null &
 pid=$!
-sleep $((took + 2)) # time for at least as many runs
+sleep $((took * 3 + 5)) # time for more runs than the four that a threshold needs: six took a third of it
 kill -INT $pid
 got=0
 wait $pid || got=$?

@@ -1,27 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034 # used by those that source this
 # What the tests of `gauntlet run` share. Sourced after `set -euo pipefail`.
-gauntlet=${GT_BUILD_DIR:?}/gauntlet
-place=$(mktemp -d)
-trap 'rm -rf "$place"' EXIT
-failed=0
-
-not_ok() {
-  echo "not ok - $*"
-  sed 's/^/  out: /' "$place/out" 2>/dev/null | head -n 20
-  sed 's/^/  err: /' "$place/err" 2>/dev/null | head -n 8
-  failed=1
-}
+# shellcheck source=tests/integration/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # run STATUS ARGUMENT...: gauntlet run, without the page (integration/report makes it); leaves its output in $place/out and err.
 run() {
-  local want=$1 got=0
+  local want=$1
   shift
-  "$gauntlet" run --no-report "$@" >"$place/out" 2>"$place/err" </dev/null || got=$?
-  if [ "$got" != "$want" ]; then
-    not_ok "exit $got, not $want: gauntlet run $*"
-    return 1
-  fi
+  gauntlet_ends "$want" run --no-report "$@"
 }
 
 # json FILE PYTHON: the statements see the document as d.

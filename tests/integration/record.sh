@@ -5,38 +5,11 @@
 # that stays whole, tracers that write no trace.
 set -euo pipefail
 
-gauntlet=${GT_BUILD_DIR:?}/gauntlet
-place=$(mktemp -d)
-trap 'rm -rf "$place"' EXIT
+# shellcheck source=tests/integration/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$place"
 export TMPDIR=$place/tmp
 mkdir tmp
-failed=0
-
-not_ok() {
-  echo "not ok - $*"
-  head -n 30 out | sed 's/^/  out: /'
-  head -n 8 err | sed 's/^/  err: /'
-  failed=1
-}
-
-run() { # STATUS ARGUMENT...
-  local want=$1 got=0
-  shift
-  "$gauntlet" "$@" >out 2>err </dev/null || got=$?
-  if [ "$got" != "$want" ]; then
-    not_ok "exit $got, not $want: gauntlet $*"
-    return 1
-  fi
-}
-
-says() { # FILE PATTERN...
-  local file=$1 pattern
-  shift
-  for pattern in "$@"; do
-    if ! grep -Eq -- "$pattern" "$file"; then not_ok "no /$pattern/ in $file"; fi
-  done
-}
 
 leaves() { # FILE...: nothing else is in the folder but what the test itself made
   local found
@@ -52,65 +25,65 @@ if [ -z "$tracers" ]; then
   echo 'not ok - no tracer is checkable'
   exit 1
 fi
-run 0 list tracers
-says out '^none .*not checkable' '^gen .*generations.*[ (]checkable'
+gauntlet_ends 0 list tracers
+shows out '^none .*not checkable' '^gen .*generations.*[ (]checkable'
 
 # A trace with each tracer that writes one, checked there and then, and again.
 for tracer in $tracers; do
-  run 0 "${one[@]}" --tracer="$tracer" --trace="$tracer.trace" || true
-  says out '^ok 1 ' '  events: [1-9][0-9]{3}' '  inconsistencies: \[\]' "  trace: \"$tracer\.trace\""
-  run 0 check "$tracer.trace" || true
+  gauntlet_ends 0 "${one[@]}" --tracer="$tracer" --trace="$tracer.trace" || true
+  shows out '^ok 1 ' '  events: [1-9][0-9]{3}' '  inconsistencies: \[\]' "  trace: \"$tracer\.trace\""
+  gauntlet_ends 0 check "$tracer.trace" || true
   rm -f "$tracer.trace"
 done
 leaves
 
 # Each header. Without --trace nothing stays.
 for header in 1.22 1.23 1.25 1.26; do
-  run 0 "${one[@]}" --header=$header --generation=1ms --trace=h.trace || true
-  says out "--header=$header" 'tracer: gen'
-  run 0 check h.trace || true
-  says out "^header $header,"
+  gauntlet_ends 0 "${one[@]}" --header=$header --generation=1ms --trace=h.trace || true
+  shows out "--header=$header" 'tracer: gen'
+  gauntlet_ends 0 check h.trace || true
+  shows out "^header $header,"
   rm -f h.trace
 done
-run 0 "${one[@]}" --generation=continuous || true
-says out 'generations: [1-9]' 'inconsistencies: \[\]'
+gauntlet_ends 0 "${one[@]}" --generation=continuous || true
+shows out 'generations: [1-9]' 'inconsistencies: \[\]'
 leaves
 
 # Several cells: a file each.
-run 0 stress pingpong yield --scheduler=worksteal --ops=200 --tracer=gen --trace=many.trace || true
+gauntlet_ends 0 stress pingpong yield --scheduler=worksteal --ops=200 --tracer=gen --trace=many.trace || true
 leaves many-1.trace many-2.trace
 rm -f many-?.trace
 
 # Tracers that write none.
-run 0 "${one[@]}" --tracer=count || true
-says out 'inconsistencies: not checkable'
-run 2 "${one[@]}" --tracer=none --trace=x || true
-says err 'none writes no trace' 'checkable'
-run 2 "${one[@]}" --tracer=count --generation=1ms || true
-run 2 "${one[@]}" --header=1.24 || true
-says err '1\.24.*1\.26'
-run 5 "${one[@]}" --trace=nowhere/x || true
-says out 'not ok 1' 'nowhere/x cannot be written'
+gauntlet_ends 0 "${one[@]}" --tracer=count || true
+shows out 'inconsistencies: not checkable'
+gauntlet_ends 2 "${one[@]}" --tracer=none --trace=x || true
+shows err 'none writes no trace' 'checkable'
+gauntlet_ends 2 "${one[@]}" --tracer=count --generation=1ms || true
+gauntlet_ends 2 "${one[@]}" --header=1.24 || true
+shows err '1\.24.*1\.26'
+gauntlet_ends 5 "${one[@]}" --trace=nowhere/x || true
+shows out 'not ok 1' 'nowhere/x cannot be written'
 leaves
 
 # A loss: tracing stops, the program goes on to its end, the loss has a size, no file is half-written.
 lost() {
-  says err 'tracing stopped by itself: .* [1-9][0-9]* bytes'
-  says out '^not ok 1 ' 'why: "the trace is not whole: ' 'trace_bytes_refused: [1-9]' 'operations: 20000$'
+  shows err 'tracing stopped by itself: .* [1-9][0-9]* bytes'
+  shows out '^not ok 1 ' 'why: "the trace is not whole: ' 'trace_bytes_refused: [1-9]' 'operations: 20000$'
 }
 big=(stress pingpong --scheduler=worksteal --ops=20000 --tracer=gen)
 if [ -e /dev/full ]; then
-  run 5 "${big[@]}" --trace=/dev/full || true
+  gauntlet_ends 5 "${big[@]}" --trace=/dev/full || true
   lost
-  says out 'No space left'
+  shows out 'No space left'
   leaves
 fi
 mkfifo pipe
 head -c 100000 pipe >/dev/null &
-run 5 "${big[@]}" --trace=pipe || true
+gauntlet_ends 5 "${big[@]}" --trace=pipe || true
 wait
 lost
-says out 'Broken pipe'
+shows out 'Broken pipe'
 leaves
 
 # The same on a file: what was complete before stays a valid trace. The limit is on the size of files, not on this script.
@@ -122,9 +95,9 @@ leaves
   exit $got
 ) || got=$?
 if [ "${got:-0}" != 5 ]; then not_ok "a file that may not grow: exit ${got:-0}, not 5"; fi
-says out 'File too large' 'trace_bytes_refused: [1-9]'
+shows out 'File too large' 'trace_bytes_refused: [1-9]'
 if [ -e short.trace ]; then
-  run 0 check short.trace || true
+  gauntlet_ends 0 check short.trace || true
   rm -f short.trace
 fi
 leaves
@@ -132,7 +105,7 @@ leaves
 # A pipe whose reader stays gets it all.
 "$gauntlet" check pipe >checked 2>err &
 reader=$!
-run 0 "${one[@]}" --tracer=gen --trace=pipe || true
+gauntlet_ends 0 "${one[@]}" --tracer=gen --trace=pipe || true
 got=0
 wait $reader || got=$?
 if [ $got != 0 ] || ! grep -q '^pipe: consistent' checked; then not_ok "through a pipe: exit $got"; fi

@@ -12,21 +12,32 @@ results_tests store store_speed
   not_ok 'gauntlet bench --json'
 
 # ---- interrupted: the status and the words are the script's, nothing is kept
-"$python" -c '
+many_cells() { # N
+  "$python" -c '
 import json, sys
 d = json.load(open(sys.argv[1]))
 e = d["benchmarks"][0]
-d["benchmarks"] = [{**e, "name": f"w{i}/runtime:gmp"} for i in range(12000)]
-json.dump(d, open(sys.argv[2], "w"))' "$place/bench.json" "$place/big.json"
-for signal in TERM INT; do
+d["benchmarks"] = [{**e, "name": f"w{i}/runtime:gmp"} for i in range(int(sys.argv[3]))]
+json.dump(d, open(sys.argv[2], "w"))' "$place/bench.json" "$place/big.json" "$1"
+}
+interrupted() { # SIGNAL: while it writes into the store; its status is in $signalled
+  signalled=0
+  rm -f "$place"/big.sqlite*
   env --default-signal=INT "$gauntlet" collect "$place/big.json" --store="$place/big.sqlite" >"$place/out" 2>"$place/err" &
-  child=$! signalled=0
-  for _ in $(seq 400); do
-    if [ "$(cat "/proc/$child/comm" 2>/dev/null)" != gauntlet ] && [ -e "$place/big.sqlite-journal" ]; then break; fi
+  local child=$!
+  until [ "$(cat "/proc/$child/comm" 2>/dev/null)" != gauntlet ] && [ -e "$place/big.sqlite-journal" ]; do
+    if ! kill -0 $child 2>/dev/null; then break; fi
     sleep 0.02
   done
-  kill -$signal $child
+  kill "-$1" $child 2>/dev/null || true
   wait $child || signalled=$?
+}
+for signal in TERM INT; do
+  for cells in 12000 40000; do # more, where it ended before the signal came
+    many_cells $cells
+    interrupted $signal
+    if [ $signalled != 0 ]; then break; fi
+  done
   if [ $signalled != 5 ]; then not_ok "$signal: exit $signalled, not 5"; fi
   says err 'interrupted'
   if "$gauntlet" collect --list --store="$place/big.sqlite" >"$place/out" 2>&1; then

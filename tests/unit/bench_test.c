@@ -151,6 +151,10 @@ static void test_statistics(void)
     e = gt_estimate_of(v, 4);
     ok(e.median == 5 && isnan(e.low) && isnan(e.high), "of four: a median, no interval");
     ok(isnan(gt_estimate_of(v, 0).median), "of none: nothing");
+    static const double holes[] = {9, NAN, 1, 8, 2, INFINITY, 7, 3, 6, NAN, 4, 5};
+    e = gt_estimate_of(holes, 12);
+    ok(e.median == 5 && e.low == 2 && e.high == 8, "what is no number is no sample");
+    ok(isnan(gt_estimate_of(holes + 1, 1).median), "of nothing else: nothing");
     e = gt_estimate_paired(v, w, 9);
     ok(e.median == 1 && e.low == 0 && e.high == 1, "differences are taken pair by pair");
 }
@@ -207,6 +211,19 @@ static void test_names(void)
     (void)gt_bench_group_make(&f, &c, &env, NULL, NULL);
     is_str(f.cells[0]->name, "cas/runtime:floor/procs:1", "a floor as a row");
     gt_bench_group_free(&f);
+}
+
+static void test_too_many(void)
+{
+    struct gt_bench_choice c = choice_of();
+    struct gt_bench_group g = {.row = *row("yield"), .bind = GT_BIND_NONE};
+    c.n_runtimes = c.n_schedulers = GT_BENCH_LIST;
+    for (uint32_t i = 1; i < GT_BENCH_LIST; i++) {
+        c.runtimes[i] = c.runtimes[0];
+        c.schedulers[i] = c.schedulers[0];
+    }
+    is_int(gt_bench_group_make(&g, &c, &env, NULL, NULL), -E2BIG, "more cells than there is room for");
+    gt_bench_group_free(&g);
 }
 
 static void no_beat(void *arg)
@@ -271,15 +288,19 @@ static void test_bad_cells(void)
     is_int(r.value.n, 2, "a row may give more than one sample");
 }
 
-/* The workload's own time, on a real runtime, off and in a pair. */
+/* The workload's own time, on a real runtime, off and in a pair. So many operations that the
+ * events of start and end do not count among theirs, however slow the machine is. */
 static void test_pair(void)
 {
     struct gt_bench_choice c = choice_of();
+    struct gt_bench_env thousands = env;
     struct gt_bench_group g = {.row = *row("yield"), .bind = GT_BIND_NONE};
-    const char *flags[] = {"--benchmark_repetitions=3", "--benchmark_min_time=0.0005"};
+    const char *flags[] = {"--benchmark_repetitions=3"};
     int bad, beats = 0;
-    is_int(gt_gb_flags(2, flags, &bad), 0, "flags");
-    (void)gt_bench_group_make(&g, &c, &env, NULL, NULL);
+    thousands.parked = 5000;
+    g.row.fixed_n = true;
+    is_int(gt_gb_flags(1, flags, &bad), 0, "flags");
+    (void)gt_bench_group_make(&g, &c, &thousands, NULL, NULL);
     is_int(gt_bench_group_run(&g, true, NULL, no_beat, &beats), 0, "a group on gmp");
     const struct gt_bench_results *off = g.cells[0]->results, *on = g.cells[1]->results;
     ok(off->value.n == 3 && off->value.v[0] > 0 && isnan(off->base.v[0]), "off: a figure");
@@ -298,6 +319,7 @@ int main(void)
     test_order();
     test_statistics();
     test_names();
+    test_too_many();
     test_bad_cells();
     test_pair();
     return done_testing();

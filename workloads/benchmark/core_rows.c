@@ -576,7 +576,6 @@ static const struct gt_bench_row rows[] = {
      .unit = "%",
      .procs = 2,
      .fixed_n = true,
-     .many = true,
      .samples = 1,
      .measure = measure_idle},
     {.name = "cas",

@@ -95,11 +95,6 @@ int gt_gb_flags(int n, const char *const *flags, int *bad)
     return 0;
 }
 
-void gt_gb_context(const char *key, const char *value)
-{
-    benchmark::AddCustomContext(key, value);
-}
-
 void gt_gb_register(const gt_gb_cell *cell)
 {
     const gt_gb_fn fn = cell->fn;

@@ -49,10 +49,10 @@ struct gt_gb_result {
 typedef void (*gt_gb_report)(void *arg, const struct gt_gb_result *run);
 
 /* Takes flags (`--benchmark_*`, `--v=N`) without the program's name. 0; -EINVAL: the i-th is
- * none that the library knows, *bad = i. The library itself ends the process with status 1
- * where a flag's value is nonsense. */
+ * none that the library knows, or has no value of its kind, *bad = i. Of _format, _out_format,
+ * _color and _time_unit the library prints its usage where the value is nonsense, and ends the
+ * process with status 0: the caller takes none of them. */
 int gt_gb_flags(int n, const char *const *flags, int *bad);
-void gt_gb_context(const char *key, const char *value);
 void gt_gb_register(const struct gt_gb_cell *cell);
 /* Runs the registered cells whose name matches `filter` (NULL: all) and forgets them all.
  * How many matched: 0 is for the caller to call a failure. */

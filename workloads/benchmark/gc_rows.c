@@ -31,20 +31,35 @@ static int run_cycles(const struct gt_bench_cell *c, struct gt_bench_sample *s,
     return s->wrong ? 0 : rc;
 }
 
+/* The stops of the cycles that are run, n of them, to be freed by the caller. 0; -ENODATA: there
+ * was none, which is no figure; another negative errno. */
+static int take_stops(const struct gt_bench_cell *c, struct gt_bench_sample *s, bool whole,
+                      double **v, size_t *n)
+{
+    struct gt_gc_bench_result r;
+    int rc = run_cycles(c, s, &r);
+    *v = NULL;
+    *n = 0;
+    if (rc == 0 && !s->wrong) {
+        *v = gt_gc_stops(&r, GT_GC_STOPS, whole, n);
+        rc = !*v ? -ENOMEM : *n == 0 ? -ENODATA : 0;
+    }
+    free(r.cycle);
+    return rc;
+}
+
 /* A sample for each stop; the last one is the caller's to give. */
 static int give_stops(const struct gt_bench_cell *c, struct gt_bench_sample *s, bool whole)
 {
-    struct gt_gc_bench_result r;
-    size_t n = 0;
-    int rc = run_cycles(c, s, &r);
-    double *v = rc == 0 ? gt_gc_stops(&r, GT_GC_STOPS, whole, &n) : NULL;
+    double *v;
+    size_t n;
+    int rc = take_stops(c, s, whole, &v, &n);
     for (size_t i = 0; i < n; i++) {
         s->value = v[i];
         if (i + 1 < n)
             gt_bench_give(c, s);
     }
     free(v);
-    free(r.cycle);
     return rc;
 }
 
@@ -59,13 +74,12 @@ static int measure_pause(const struct gt_bench_cell *c, struct gt_bench_sample *
 
 static int measure_stop_p99(const struct gt_bench_cell *c, struct gt_bench_sample *s)
 {
-    struct gt_gc_bench_result r;
-    size_t n = 0;
-    int rc = run_cycles(c, s, &r);
-    double *v = rc == 0 ? gt_gc_stops(&r, GT_GC_STOPS, false, &n) : NULL;
-    s->value = v ? gt_gc_quantile(v, n, 0.99) : 0;
+    double *v;
+    size_t n;
+    int rc = take_stops(c, s, false, &v, &n);
+    if (n > 0)
+        s->value = gt_gc_quantile(v, n, 0.99);
     free(v);
-    free(r.cycle);
     return rc;
 }
 
@@ -73,6 +87,8 @@ static int measure_mark(const struct gt_bench_cell *c, struct gt_bench_sample *s
 {
     struct gt_gc_bench_result r;
     int rc = run_cycles(c, s, &r);
+    if (rc == 0 && !s->wrong && r.n == 0)
+        rc = -ENODATA;
     for (uint32_t i = 0; rc == 0 && i < r.n; i++) {
         double kib = (double)r.cycle[i].marked / 1024;
         s->value = kib > 0 ? (double)r.cycle[i].mark_cpu / kib : 0;
@@ -155,7 +171,7 @@ static double floor_alloc(const struct gt_bench_cell *c)
 #define CYCLE_ROW(name_, title_, summary_, unit_, measure_)                                        \
     {                                                                                              \
         .name = (name_), .title = (title_), .summary = (summary_), .unit = (unit_), .procs = 2,    \
-        .own_runtime = true, .fixed_n = true, .many = true, .samples = 1, .measure = (measure_)                  \
+        .own_runtime = true, .fixed_n = true, .samples = 1, .measure = (measure_)                  \
     }
 static const struct gt_bench_row rows[] = {
     {.name = "gc-alloc",

@@ -52,7 +52,8 @@ static void name_cell(struct gt_bench_cell *c)
         append(c->name, "/sched:%s", c->config.scheduler->head.name);
     if (tracer_name(c))
         append(c->name, "/tracer:%s", tracer_name(c));
-    if (c->ops && row->syscalls != GT_SYSCALLS_SCANBIT)
+    bool by_model = c->ops || (workload && c->role == GT_BENCH_FLOOR);
+    if (by_model && row->syscalls != GT_SYSCALLS_SCANBIT)
         append(c->name, "/syscalls:status");
     append(c->name, "/procs:%d", c->role == GT_BENCH_CAS ? 1 : row->procs);
     if (c->config.bind != GT_BIND_NONE && c->role != GT_BENCH_CAS)
@@ -63,7 +64,7 @@ static void name_cell(struct gt_bench_cell *c)
 static void add(struct maker *m, const struct gt_bench_cell *what)
 {
     struct gt_bench_group *g = m->g;
-    if (m->rc != 0 || g->n_cells == GT_BENCH_CELLS)
+    if (m->rc != 0)
         return;
     struct gt_bench_cell *c = malloc(sizeof *c);
     struct gt_bench_results *r = calloc(1, sizeof *r);
@@ -87,7 +88,10 @@ static void add(struct maker *m, const struct gt_bench_cell *what)
     c->config.syscalls = g->row.syscalls;
     c->config.seed = g->env->seed;
     name_cell(c);
-    if (m->wanted && !m->wanted(m->arg, c->name)) {
+    bool wanted = !m->wanted || m->wanted(m->arg, c->name);
+    if (wanted && g->n_cells == GT_BENCH_CELLS)
+        m->rc = -E2BIG;
+    if (!wanted || m->rc != 0) {
         free(c);
         free(r);
         return;

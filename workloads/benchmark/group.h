@@ -46,7 +46,8 @@ struct gt_bench_results {
     char bound[128]; /* CPUs that the runtime's threads may use, "0-1"; "": not looked at */
 };
 
-/* Makes the cells whose names `wanted` lets through (NULL: all). 0 or -ENOMEM. */
+/* Makes the cells whose names `wanted` lets through (NULL: all). 0; -ENOMEM; -E2BIG: more than
+ * GT_BENCH_CELLS, the first of them stand there. */
 int gt_bench_group_make(struct gt_bench_group *g, const struct gt_bench_choice *choice,
                         const struct gt_bench_env *env, bool (*wanted)(void *arg, const char *name),
                         void *arg);

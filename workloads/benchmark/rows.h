@@ -73,7 +73,6 @@ struct gt_bench_row {
     bool own_runtime; /* measure() makes its runtime itself, or needs none */
     bool by_clock;    /* how many operations: so that the call takes its time, not the figure */
     bool fixed_n;     /* n is env->parked, not so many that a sample takes its time */
-    bool many;        /* measure() gives more than one sample, by gt_bench_give */
     uint32_t samples; /* calls of measure() for each column, 0: as many as asked for */
     uint32_t param;   /* of the workload */
     /* Fills in value and what else it knows. 0 or negative errno. */
@@ -84,7 +83,7 @@ struct gt_bench_row {
 struct gt_bench_results;
 /* One measurement to make. */
 struct gt_bench_cell {
-    char name[GT_BENCH_NAME]; /* WORKLOAD[:PARAM]/runtime:R[/sched:S][/tracer:T]/procs:N[/bind:B] */
+    char name[GT_BENCH_NAME]; /* group.c makes it; docs/benchmarks.md says of what */
     enum gt_bench_role role;
     const struct gt_bench_env *env;
     const struct gt_bench_row *row;
@@ -98,7 +97,7 @@ struct gt_bench_cell {
     struct gt_bench_results *results; /* of the process that measures */
 };
 
-/* Keeps a sample beside the last one of a row `many`. */
+/* Keeps a sample beside the one that measure() fills in. */
 void gt_bench_give(const struct gt_bench_cell *c, const struct gt_bench_sample *s);
 
 /* The i-th row, or NULL past the end. */

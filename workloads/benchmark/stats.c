@@ -45,15 +45,30 @@ uint32_t gt_estimate_rank(uint32_t n)
     return k;
 }
 
+/* A new array of those of the n values that are finite, sorted, *kept of them; NULL: none, or no
+ * memory. What is no number has no place in an order. */
+static double *sorted_finite(const double *v, uint32_t n, uint32_t *kept)
+{
+    double *sorted = n ? malloc(n * sizeof *sorted) : NULL;
+    *kept = 0;
+    for (uint32_t i = 0; sorted && i < n; i++)
+        if (isfinite(v[i]))
+            sorted[(*kept)++] = v[i];
+    if (*kept == 0) {
+        free(sorted);
+        return NULL;
+    }
+    qsort(sorted, *kept, sizeof *sorted, by_value);
+    return sorted;
+}
+
 struct gt_estimate gt_estimate_of(const double *v, uint32_t n)
 {
     struct gt_estimate e = {NAN, NAN, NAN};
-    double *sorted = n ? malloc(n * sizeof *sorted) : NULL;
+    double *sorted = sorted_finite(v, n, &n);
     uint32_t k = gt_estimate_rank(n);
     if (!sorted)
         return e;
-    memcpy(sorted, v, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, by_value);
     e.median = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
     if (k > 0) {
         e.low = sorted[k - 1];

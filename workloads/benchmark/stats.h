@@ -18,7 +18,7 @@ struct gt_estimate {
 /*
  * The median, and an interval that holds the true one 95 times in 100 at least: between the
  * k-th smallest and the k-th largest sample, k as large as the binomial distribution allows
- * (2 of 9, 8 of 25). Fewer than six samples allow none.
+ * (2 of 9, 8 of 25). Fewer than six samples allow none. Values that are not finite are no samples.
  */
 struct gt_estimate gt_estimate_of(const double *v, uint32_t n);
 /* The k of so many samples; 0: too few. */

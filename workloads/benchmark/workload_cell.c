@@ -13,7 +13,7 @@
 #include "gauntlet/tracer.h"
 #include "rows.h"
 
-#define PEER_TIMEOUT_NS 120000000000ll
+#define PEER_TIMEOUT_NS 60000000000ll /* of a half: two of them are less than a turn may take */
 
 /* What one half has come to. */
 struct half {

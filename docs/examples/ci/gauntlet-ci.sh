@@ -12,8 +12,8 @@
 #   GAUNTLET_GATE       further options of the gate, such as "--threshold=time=5%"
 #   GAUNTLET_BUILD      a build folder that is there already: nothing is set up or built
 #
-# Exit status: the worst of run's, gate's and report's: 5 incomplete, 4 environment, 1 wrong or a regression, 3 cannot tell, 0.
-# A baseline of another machine decides nothing: it is said, and counts as none.
+# Exit status: the worst of noise's, run's, gate's and report's: 5 incomplete (or killed, or not built), 4 environment, 2 usage,
+# 1 wrong or a regression, 3 cannot tell, 0. A baseline of another machine decides nothing: it is said, and counts as none.
 set -euo pipefail
 cd "$(git -C "$(dirname "${BASH_SOURCE[0]}")" rev-parse --show-toplevel)"
 
@@ -27,36 +27,39 @@ status=0
 
 say() { printf 'gauntlet-ci: %s\n' "$*" >&2; }
 
-worse() { # STATUS: 5, 4, 1, 3, 0
+worse() { # STATUS: 5, 4, 2, 1, 3, 0; any other is of a program that crashed, was killed, or is not there
   local rank
+  case $1 in
+    [0-5]) ;;
+    *) set -- 5 ;;
+  esac
   for rank in 5 4 2 1 3 0; do
     if [ "$status" = $rank ] || [ "$1" = $rank ]; then
       status=$rank
       return
     fi
   done
-  status=5 # killed
 }
 
 built() {
   if [ -n "${GAUNTLET_BUILD:-}" ]; then return; fi
-  scripts/setup
-  cmake --preset release
-  cmake --build build/release --target gauntlet gauntlet-oracle
+  # Their status 1 would be taken for a regression.
+  scripts/setup || exit 5
+  cmake --preset release || exit 5
+  cmake --build build/release --target gauntlet gauntlet-oracle || exit 5
 }
 
 measured() { # the run is kept, whatever it says
   local got=0
-  rm -rf "$out/run"
   "$gauntlet" run --plan="${GAUNTLET_PLAN:-plans/ci.ini}" --out="$out/run" --store="$store" --page="$out/page.html" || got=$?
   worse $got
 }
 
-known_noise() {
+known_noise() { # runs as long as the plan's: four rows of 4 s
   local rounds=${GAUNTLET_NOISE:-0}
   if [ "$rounds" = 0 ]; then return; fi
   "$gauntlet" noise on-yield on-pingpong on-spawn on-syscall --scheduler=worksteal --tracer=none,gen \
-    --duration=2s --repetitions=15 --rounds="$rounds" --store="$store" || worse $?
+    --duration=16s --repetitions=15 --rounds="$rounds" --store="$store" || worse $?
 }
 
 gated() {
@@ -67,10 +70,12 @@ gated() {
     return
   fi
   local gate=("$gauntlet" gate "baseline:$baseline" "$out/run" --baselines="$baselines" --store="$store" "${options[@]}")
-  "${gate[@]}" >"$out/gate.txt" || got=$?
+  "${gate[@]}" >"$out/gate.txt" 2>"$said" || got=$?
   cat "$out/gate.txt"
-  if [ $got = 4 ]; then
+  cat "$said" >&2
+  if [ $got = 4 ] && grep -q 'not the same environment' "$said"; then
     say "the baseline is of another machine: nothing is gated"
+    rm "$out/gate.txt"
     return
   fi
   "${gate[@]}" --json >"$out/gate.json" 2>/dev/null || true
@@ -83,6 +88,9 @@ kept() {
 }
 
 mkdir -p "$out"
+rm -rf "$out/run" "$out/gate.txt" "$out/gate.json" # of the job before
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
 built
 known_noise
 measured
