@@ -51,6 +51,7 @@ struct lttng {
     gt_a32 tracing; /* 0 no, 1 starting or stopping, 2 yes: who swaps it to 1 goes on */
     uint64_t trace; /* its number, the token of sections: above those that mean no section. Written
                        by: who has swapped `tracing` */
+    bool open;      /* LTTng has a session of ours. Written by: likewise, and run_ended */
     gt_a64 events;  /* of Ms that have left. Guarded by: the scheduler lock */
     gt_a64 discarded;
 };
@@ -99,6 +100,7 @@ static int lttng_start(void *state, const struct gt_trace_options *o)
         return -EBUSY;
     t->host->syscall_enter();
     int rc = gt_lttng_start(err, sizeof err);
+    t->open = rc == 0;
     t->host->syscall_exit();
     if (rc == 0)
         gt_tracer_switch_on(t->host, t->asym, t->host->generation, ++t->trace);
@@ -108,11 +110,12 @@ static int lttng_start(void *state, const struct gt_trace_options *o)
     return rc;
 }
 
-/* Ends the session. -ENOBUFS: events are missing, so what the trace cost is no figure. */
+/* Ends the session, once: what fails is not tried again. -ENOBUFS: events are missing, so what the trace cost is no figure. */
 static int end_session(struct lttng *t)
 {
     char err[LINE];
     uint64_t lost = 0;
+    t->open = false;
     int rc = gt_lttng_stop(&lost, err, sizeof err);
     gt_store_relaxed(&t->discarded, gt_load_relaxed(&t->discarded) + lost);
     if (rc == 0 && lost > 0) {
@@ -144,7 +147,7 @@ static void lttng_run_ended(void *state)
 {
     struct lttng *t = state;
     gt_store_relaxed(t->host->generation, 0u);
-    if (gt_load_relaxed(&t->tracing) != 0)
+    if (t->open) /* not `tracing`: a stop that the end cut off may have ended it already */
         (void)end_session(t);
     gt_store_relaxed(&t->tracing, 0u);
 }
