@@ -37,6 +37,7 @@ list(APPEND CMAKE_MODULE_PATH $source/cmake)
 include(GauntletDef)
 set(GT_PEER_TARGET_made "")
 set(GT_PEER_WHY_made "release only")
+set(GT_PEER_TARGET_unmade there)
 include(GauntletPeers)
 message(STATUS "sources \${peer_sources}")
 LIST
@@ -45,16 +46,18 @@ GT_PEER(plain, "plain", "needs nothing")
 GT_PEER(lacking, "lacking", "needs much; has little")
 GT_PEER(out, "out", "left out")
 GT_PEER(made, "made", "a target")
+GT_PEER(unmade, "unmade", "a target that is left out")
 LIST
 echo '/* C */' >"$tree/runtimes/peers/plain.c"
 echo '/* GT_PEER: header=no/such.h library=nosuch package=libnosuch-dev */' >"$tree/runtimes/peers/lacking.cc"
 echo '/* C */' >"$tree/runtimes/peers/out.c"
-run 0 cmake -S "$tree" -B "$tree/build" -DGT_WITHOUT_PEERS=out
+run 0 cmake -S "$tree" -B "$tree/build" "-DGT_WITHOUT_PEERS=out;unmade"
 says 'sources [^;]*/plain\.c$'
 cp "$tree/build/generated/gt_peers.h" "$place/log"
 says 'GT_PEER_HEAD_plain &gt_peer_plain.head'
-says 'GT_PEER_WHY_lacking "not built: libnosuch-dev is missing"'
+says 'GT_PEER_WHY_lacking "not built: libnosuch-dev is missing: scripts/setup installs it, then build again"'
 says 'GT_PEER_WHY_out "not built: GT_WITHOUT_PEERS names it"'
+says 'GT_PEER_WHY_unmade "not built: GT_WITHOUT_PEERS names it"'
 says 'GT_PEER_WHY_made "not built: release only"'
 echo 'GT_PEER(gone, "gone", "no file")' >>"$tree/runtimes/runtimes.def"
 run 1 cmake -S "$tree" -B "$tree/build"
@@ -84,7 +87,7 @@ if command -v ninja >/dev/null; then
   says '"name": "pth".*"built": false, "why": "not built: libpth-dev is missing"'
   for verb in stress bench; do
     run 4 "$place/gauntlet" $verb yield --runtime=pth
-    says "^gauntlet $verb: --runtime=pth: runtime 'pth' is not built: libpth-dev is missing: scripts/setup"
+    says "^gauntlet $verb: --runtime=pth: runtime 'pth' is not built: libpth-dev is missing$"
     if [ "$(wc -l <"$place/log")" != 1 ]; then not_ok "$verb: not one line"; fi
   done
   run 0 "$place/gauntlet" stress yield --runtime=all --procs=1 --ops=100 --scheduler=fifo
