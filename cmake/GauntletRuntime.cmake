@@ -55,7 +55,7 @@ if(GT_FLAVOUR STREQUAL "release" AND CMAKE_OBJCOPY)
   list(FILTER core_sources EXCLUDE REGEX "/(core/plugin|port/native_signal)\\.c$") # the other core's: signals are the process's
   add_library(gt_unhooked_objects OBJECT ${core_sources} ${switch_source})
   target_compile_definitions(gt_unhooked_objects PRIVATE GT_ORACLE=0 GT_FAULTS=0 GT_NO_HOOKS=1)
-  target_include_directories(gt_unhooked_objects PRIVATE ${root}/runtimes/include ${root}/runtimes ${GT_GENERATED})
+  target_include_directories(gt_unhooked_objects PRIVATE ${root}/runtimes/include ${root}/runtimes)
   target_link_libraries(gt_unhooked_objects PRIVATE gt_flags gt_jemalloc PkgConfig::HWLOC PkgConfig::LIBDW)
   set(dir ${CMAKE_BINARY_DIR}/unhooked)
   file(MAKE_DIRECTORY ${dir})

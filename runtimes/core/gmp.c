@@ -323,7 +323,7 @@ static int op_trace_stop(void)
 #define GMP_TEXT(x) GMP_TEXT_(x)
 #define GMP_SCHEDULER GMP_TEXT(GT_FUSED_SCHEDULER)
 #define GMP_TRACER GMP_TEXT(GT_FUSED_TRACER)
-#define GMP_SUMMARY "gmp with worksteal and gen compiled in: the price of the vtables"
+#define GMP_SUMMARY "gmp with one scheduler and one tracer compiled in: the price of the vtables"
 #else
 #define GMP_NAME "gmp"
 #define GMP_SCHEDULER NULL

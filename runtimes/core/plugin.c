@@ -17,7 +17,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "gauntlet/plugin.h"
 #include "gauntlet/runtime.h"
@@ -456,14 +455,10 @@ static const struct gt_plugin_head *open_beside(const struct kind *kind, const c
 {
     static const char *const places[] = {"plugins", "../plugins", "../lib/gauntlet/plugins",
                                          "../../../lib/gauntlet/plugins"};
-    char self[3072] = "", path[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    char *slash = n > 0 ? strrchr(self, '/') : NULL;
-    for (size_t i = 0; slash && i < COUNT(places); i++) {
-        snprintf(path, sizeof path, "%.*s/%s/%s.so", (int)(slash - self), self, places[i], name);
-        if (access(path, R_OK) == 0)
-            return open_plugin(kind, path, err, size);
-    }
+    char file[256], path[4096];
+    snprintf(file, sizeof file, "%s.so", name);
+    if (gt_beside_program(places, COUNT(places), file, false, path, sizeof path))
+        return open_plugin(kind, path, err, size);
     say(err, size, "%s '%s': no plugins/%s.so beside this program: build it, or pass its path",
         kind->name, name, name);
     return NULL;
@@ -484,8 +479,7 @@ const struct gt_plugin_head *gt_plugin_find(uint32_t magic, const char *name, ch
         return open_beside(kind, name, err, err_size);
     const struct gt_plugin_absent *absent = head ? NULL : gt_plugin_absent_find(magic, name);
     if (absent)
-        say(err, err_size, "%s '%s' is %s: scripts/setup installs it, then build again",
-            kind->name, name, absent->why);
+        say(err, err_size, "%s '%s' is %s", kind->name, name, absent->why);
     else if (!head)
         say_unknown(kind, name, err, err_size);
     return head;

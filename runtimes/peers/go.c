@@ -103,7 +103,6 @@ static bool find_program(char path[PATH_MOST])
 {
     static const char *const places[] = {"peers", "../peers", "../libexec/gauntlet/peers", "../../libexec/gauntlet/peers"};
     const char *named = getenv("GAUNTLET_GO_PEER");
-    char self[PATH_MOST - 64];
     if (named && named[0]) {
         snprintf(path, PATH_MOST, "%s", named);
         if (access(path, X_OK) == 0)
@@ -112,16 +111,8 @@ static bool find_program(char path[PATH_MOST])
                  strerror(errno));
         return false;
     }
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[n < 0 ? 0 : n] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash)
-        *slash = '\0';
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        snprintf(path, PATH_MOST, "%s/%s/go-peer", self, places[i]);
-        if (access(path, X_OK) == 0)
-            return true;
-    }
+    if (gt_beside_program(places, sizeof places / sizeof *places, "go-peer", true, path, PATH_MOST))
+        return true;
     snprintf(path, PATH_MOST,
              "the program go-peer is not beside this one: build it with Go on PATH, or set GAUNTLET_GO_PEER");
     return false;
@@ -222,7 +213,7 @@ static void GT_NORETURN become_go(const struct launch *l)
     fail_in_child(l->path);
 }
 
-/* Pipes for 0, 1, 2 of the child: theirs[i] is its end. None above 2, so that dup2 copies all. */
+/* Pipes for 0, 1, 2 of the child: theirs[i] is its end. None of theirs below 3, so that each dup2 makes a copy. */
 static int open_pipes(int ours[3], int theirs[3])
 {
     for (int i = 0; i < 3; i++) {

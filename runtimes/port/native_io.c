@@ -11,11 +11,14 @@
 #include "port/port.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -259,6 +262,30 @@ void gt_os_print(int fd, const char *s, size_t n)
         n -= (size_t)done;
     }
     errno = saved;
+}
+
+bool gt_self_path(char *path, size_t size)
+{
+    ssize_t n = size > 0 ? readlink("/proc/self/exe", path, size) : -1;
+    if (n <= 0 || (size_t)n == size)
+        return false;
+    path[n] = '\0';
+    return true;
+}
+
+bool gt_beside_program(const char *const *folders, size_t n, const char *file, bool executable,
+                       char *path, size_t size)
+{
+    char self[PATH_MAX];
+    if (!gt_self_path(self, sizeof self))
+        return false;
+    int dir = (int)(strrchr(self, '/') - self);
+    for (size_t i = 0; i < n; i++) {
+        int length = snprintf(path, size, "%.*s/%s/%s", dir, self, folders[i], file);
+        if (length > 0 && (size_t)length < size && access(path, executable ? X_OK : R_OK) == 0)
+            return true;
+    }
+    return false;
 }
 
 void gt_os_abort(void)

@@ -204,23 +204,30 @@ static bool is_claimed(struct claim *c)
     return false;
 }
 
-/* Needs the lock. The handler's slot, or a free one, which becomes its own; NULL: none. */
+/* Needs the lock. The handler's slot; NULL: it has none. */
 static struct claimant *slot_of(struct claim *c, handler_fn handler)
 {
-    for (int i = 0; i < HANDLERS; i++) {
-        if (!c->by[i].handler)
-            c->by[i].handler = handler;
+    for (int i = 0; i < HANDLERS; i++)
         if (c->by[i].handler == handler)
             return &c->by[i];
-    }
     return NULL;
+}
+
+/* Needs the lock. The handler's slot, else a free one, which becomes its own for good (I2); NULL:
+ * none is free. */
+static struct claimant *have_slot(struct claim *c, handler_fn handler)
+{
+    struct claimant *by = slot_of(c, handler);
+    if (!by && (by = slot_of(c, NULL)) != NULL)
+        by->handler = handler;
+    return by;
 }
 
 /* Needs the lock. I1: what a handler needs, its count, the action. */
 static int claim(int signo, struct claim *c, handler_fn handler)
 {
     bool first = !is_claimed(c);
-    struct claimant *by = slot_of(c, handler);
+    struct claimant *by = have_slot(c, handler);
     if (!by)
         return -EBUSY;
     uint32_t count = gt_load_relaxed(&by->count);

@@ -128,6 +128,7 @@ int gt_signal_tick(void);
  * 0; -EBUSY: as many handlers as there may be, 4, have claimed it; -EINVAL. Neither may be
  * called in a handler. */
 int gt_signal_claim(int signo, bool (*handler)(struct gt_sigctx *ctx));
+/* Of a handler that has claimed; of another: nothing. */
 void gt_signal_release(int signo, bool (*handler)(struct gt_sigctx *ctx));
 /* An alternate signal stack for the calling thread; `old` for restore. */
 struct gt_altstack {
@@ -198,6 +199,12 @@ uint64_t gt_os_memory(void); /* bytes that the machine has; UINT64_MAX: it does 
 int gt_os_affinity(uint64_t *mask, size_t words);
 /* All running threads of this process pass a full fence. 0 or -ENOSYS. */
 int gt_os_membarrier(void);
+/* Where the file of this program lies. false: the kernel does not say, or it needs more room. */
+bool gt_self_path(char *path, size_t size);
+/* A file in one of n folders, each named from the folder of this program: the first that is there
+ * and may be read, or executed. false: in none of them; path is then of no use. */
+bool gt_beside_program(const char *const *folders, size_t n, const char *file, bool executable,
+                       char *path, size_t size);
 /* For dumps: async-signal-safe, whole buffer, errors ignored. */
 void gt_os_print(int fd, const char *s, size_t n);
 GT_NORETURN void gt_os_abort(void);

@@ -45,10 +45,12 @@ struct p_state {
 };
 
 /* The one thing a plugin may keep outside: where gt_await, that is gt_spin_lock, finds the
- * program's pause. Every runtime of a process has the same. */
+ * program's pause. Every runtime of a process has the same calls, but host->os itself goes with
+ * its runtime: so they are copied. */
 static struct {
+    struct gt_os calls;
     const struct gt_os *os;
-} spins;
+} spins = {.os = &spins.calls};
 GT_PLUGIN_AWAIT(&spins)
 
 static struct p_state *of(const struct gt_proc *p)
@@ -92,7 +94,7 @@ static int my_init(void *s, const struct gt_scheduler_host *host)
 {
     struct state *st = s;
     st->host = host;
-    spins.os = host->os;
+    spins.calls = *host->os;
     return 0;
 }
 

@@ -17,6 +17,7 @@
 
 #include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
+#include "gauntlet/tracing.h"
 
 #define KINDS(X)                                                                                   \
     X(ProcsChange)                                                                                 \
@@ -71,24 +72,6 @@ static void count_fini(void *state)
     (void)state;
 }
 
-/* As a tracer that writes would: with sysmon still, and no M on its way out of a system
- * call that has not seen that tracing is on. */
-static void switch_on(struct count *t)
-{
-    const struct gt_tracer_host *h = t->host;
-    const gt_a32 *exiting = h->exiting_syscall(h);
-    uint32_t spins = 0;
-    h->stop_world(h, GT_WORLD_TRACE_START);
-    h->sysmon_lock(h);
-    gt_store_release(&t->on, TOKEN); /* pair: generation */
-    h->set_enabled(h, true);
-    gt_section_fence(h->os, t->asym);
-    while (gt_load_seqcst(exiting) != 0) /* pair: exiting-syscall */
-        h->os->await_pause(&spins);
-    h->sysmon_unlock(h);
-    h->start_world(h);
-}
-
 static int count_start(void *state, const struct gt_trace_options *o)
 {
     struct count *t = state;
@@ -96,7 +79,7 @@ static int count_start(void *state, const struct gt_trace_options *o)
     (void)o;
     if (!gt_cas_acq_rel(&t->tracing, &no, 1u)) /* pair: count-tracing */
         return -EBUSY;
-    switch_on(t);
+    gt_tracer_switch_on(t->host, t->asym, &t->on, TOKEN); /* as a tracer that writes would */
     gt_store_release(&t->tracing, 2u); /* pair: count-tracing */
     return 0;
 }
@@ -105,21 +88,6 @@ static void see_section(struct gt_mach *m, void *arg)
 {
     const struct count_m *s = m->trace;
     *(bool *)arg |= !gt_section_clear(&s->section);
-}
-
-/* Not one look at each: an M that enters again meanwhile sees `on` clear and is out soon. */
-static void wait_for_sections(struct count *t)
-{
-    const struct gt_tracer_host *h = t->host;
-    uint32_t spins = 0;
-    for (bool inside = true; inside;) {
-        inside = false;
-        h->sched_lock(h);
-        h->each_m(h, see_section, &inside);
-        h->sched_unlock(h);
-        if (inside)
-            h->os->await_pause(&spins);
-    }
 }
 
 static int count_stop(void *state)
@@ -131,7 +99,7 @@ static int count_stop(void *state)
     gt_store_release(&t->on, 0u); /* pair: generation */
     t->host->set_enabled(t->host, false);
     gt_section_fence(t->host->os, t->asym);
-    wait_for_sections(t);
+    gt_tracer_await_clear(t->host, see_section);
     gt_store_release(&t->tracing, 0u); /* pair: count-tracing */
     return 0;
 }

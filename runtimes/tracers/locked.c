@@ -35,6 +35,7 @@
 #include "gauntlet/perturb.h"
 #include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
+#include "gauntlet/tracing.h"
 #include "tracers/common/buf.h"
 #include "tracers/common/cpu.h"
 #include "tracers/common/tables.h"
@@ -91,7 +92,6 @@ struct locked {
     struct gt_sema *life, *reader_gone;
     bool on; /* Guarded by: life */
     uint64_t last_generation;
-    struct gt_mach *writing; /* of the stop: an M seen inside a section */
     struct gt_cpu_log cpu;
     gt_a64 events_left;
 };
@@ -474,26 +474,16 @@ struct pass {
     uint64_t w;
 };
 
-static void look_for_writer(struct gt_mach *m, void *arg)
+static void see_section(struct gt_mach *m, void *inside)
 {
-    struct locked *t = arg;
-    if (!gt_section_clear(&m_of(m)->sec))
-        t->writing = m;
+    *(bool *)inside |= !gt_section_clear(&m_of(m)->sec);
 }
 
 /* I2: the generation is off, so nobody enters. */
 static void await_sections(struct locked *t)
 {
-    const struct gt_tracer_host *h = t->host;
     gt_section_fence(t->os, t->asym);
-    do {
-        t->writing = NULL;
-        h->sched_lock(h);
-        h->each_m(h, look_for_writer, t);
-        h->sched_unlock(h);
-        if (t->writing)
-            t->os->thread_yield();
-    } while (t->writing);
+    gt_tracer_await_clear(t->host, see_section);
 }
 
 /* I3. The trace is on; Ms without a P go on. */
@@ -720,11 +710,7 @@ static void add_events(struct gt_mach *m, void *arg)
 static uint64_t locked_count(void *tv)
 {
     struct locked *t = tv;
-    uint64_t n = gt_load_relaxed(&t->events_left);
-    t->host->sched_lock(t->host);
-    t->host->each_m(t->host, add_events, &n);
-    t->host->sched_unlock(t->host);
-    return n;
+    return gt_tracer_sum(t->host, &t->events_left, add_events);
 }
 
 static void locked_books(void *tv, struct gt_trace_books *out)

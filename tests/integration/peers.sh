@@ -24,6 +24,7 @@ list(APPEND CMAKE_MODULE_PATH $source_dir/cmake)
 include(GauntletDef)
 set(GT_PEER_TARGET_made "")
 set(GT_PEER_WHY_made "release only")
+set(GT_PEER_TARGET_unmade there)
 include(GauntletPeers)
 message(STATUS "sources \${peer_sources}")
 LIST
@@ -32,16 +33,18 @@ GT_PEER(plain, "plain", "needs nothing")
 GT_PEER(lacking, "lacking", "needs much; has little")
 GT_PEER(out, "out", "left out")
 GT_PEER(made, "made", "a target")
+GT_PEER(unmade, "unmade", "a target that is left out")
 LIST
 echo '/* C */' >"$tree/runtimes/peers/plain.c"
 echo '/* GT_PEER: header=no/such.h library=nosuch package=libnosuch-dev */' >"$tree/runtimes/peers/lacking.cc"
 echo '/* C */' >"$tree/runtimes/peers/out.c"
-run 0 cmake -S "$tree" -B "$tree/build" -DGT_WITHOUT_PEERS=out
+run 0 cmake -S "$tree" -B "$tree/build" "-DGT_WITHOUT_PEERS=out;unmade"
 told 'sources [^;]*/plain\.c$'
 cp "$tree/build/generated/gt_peers.h" "$place/out"
 told 'GT_PEER_HEAD_plain &gt_peer_plain.head'
-told 'GT_PEER_WHY_lacking "not built: libnosuch-dev is missing"'
+told 'GT_PEER_WHY_lacking "not built: libnosuch-dev is missing: scripts/setup installs it, then build again"'
 told 'GT_PEER_WHY_out "not built: GT_WITHOUT_PEERS names it"'
+told 'GT_PEER_WHY_unmade "not built: GT_WITHOUT_PEERS names it"'
 told 'GT_PEER_WHY_made "not built: release only"'
 echo 'GT_PEER(gone, "gone", "no file")' >>"$tree/runtimes/runtimes.def"
 run 1 cmake -S "$tree" -B "$tree/build"
@@ -72,9 +75,9 @@ if command -v ninja >/dev/null; then
   told '"name": "pth".*"built": false, "why": "not built: libpth-dev is missing"'
   gauntlet=$place/gauntlet
   for verb in stress bench; do
-    refused 4 "^gauntlet $verb: --runtime=pth: runtime 'pth' is not built: libpth-dev is missing: scripts/setup" \
+    refused 4 "^gauntlet $verb: --runtime=pth: runtime 'pth' is not built: libpth-dev is missing$" \
       $verb yield --runtime=pth
-    refused 4 "^gauntlet $verb: --tracer=gen,lttng: tracer 'lttng' is not built: liblttng-ust-dev is missing: scripts/setup" \
+    refused 4 "^gauntlet $verb: --tracer=gen,lttng: tracer 'lttng' is not built: liblttng-ust-dev is missing$" \
       $verb yield --tracer=gen,lttng
   done
   run 0 "$place/gauntlet" stress yield --runtime=all --procs=1 --ops=100 --scheduler=fifo

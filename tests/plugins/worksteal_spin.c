@@ -10,11 +10,13 @@
 
 #include "../../runtimes/schedulers/worksteal.c"
 
-/* What a plugin may keep outside: where gt_await finds the program's pause; and the rounds, once set by init. */
+/* What a plugin may keep outside: the program's calls, for gt_await; and the rounds, once set by init. The calls are
+ * copied: host->os goes with its runtime, and there may be another. */
 static struct {
+    struct gt_os calls;
     const struct gt_os *os;
     uint64_t rounds;
-} spins;
+} spins = {.os = &spins.calls};
 GT_PLUGIN_AWAIT(&spins)
 
 static void fence(void)
@@ -29,7 +31,7 @@ static void fence(void)
 static int spin_init(void *s, const struct gt_scheduler_host *host)
 {
     const char *text = getenv("GT_SPIN");
-    spins.os = host->os;
+    spins.calls = *host->os;
     spins.rounds = text ? strtoull(text, NULL, 10) : 0;
     return ws_init(s, host);
 }
@@ -44,24 +46,15 @@ static struct gt_task *spin_pick(void *s, struct gt_proc *p, enum gt_pick_from f
     return ws_pick(s, p, from, flags);
 }
 
-static const struct gt_scheduler_ops spin_ops = {
-    .head = GT_PLUGIN_HEAD(GT_MAGIC_SCHEDULER, struct gt_scheduler_ops, "worksteal",
-                           "worksteal, and GT_SPIN rounds of a spin in each pick",
-                           GT_SCHED_STEALS),
-    .runtime_state = sizeof(struct ws),
-    .p_state = sizeof(struct ws_p),
-    .init = spin_init,
-    .fini = ws_fini,
-    .enqueue = ws_enqueue,
-    .enqueue_batch = ws_enqueue_batch,
-    .pick = spin_pick,
-    .has_work = ws_has_work,
-    .p_has_work = ws_p_has_work,
-    .spin = ws_spin,
-    .drain = ws_drain,
-    .drain_shared = ws_drain_shared,
-    .stats = ws_stats,
-    .fairness = ws_fairness,
-};
-
-GT_PLUGIN_EXPORT(scheduler, spin_ops)
+/* Its table is worksteal's own, of which what is not said here is kept. */
+__attribute__((visibility("default"))) const struct gt_plugin_head *gt_plugin_scheduler(uint16_t host_abi_major);
+const struct gt_plugin_head *gt_plugin_scheduler(uint16_t host_abi_major)
+{
+    static struct gt_scheduler_ops spin_ops;
+    (void)host_abi_major;
+    spin_ops = gt_scheduler_worksteal;
+    spin_ops.head.summary = "worksteal, and GT_SPIN rounds of a spin in each pick";
+    spin_ops.init = spin_init;
+    spin_ops.pick = spin_pick;
+    return &spin_ops.head;
+}

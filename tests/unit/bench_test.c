@@ -311,6 +311,31 @@ static void test_pair(void)
     gt_bench_group_free(&g);
 }
 
+/* `count`, whose traces are torn: what it gave up to be cheaper is no figure. */
+static int torn_stop(void *t)
+{
+    int rc = tracer("count")->stop(t);
+    return rc ? rc : -ENOBUFS;
+}
+
+static void test_torn_trace(void)
+{
+    struct gt_tracer_ops torn = *tracer("count");
+    struct gt_bench_choice c = choice_of();
+    struct gt_bench_group g = {.row = *row("yield"), .bind = GT_BIND_NONE};
+    int beats = 0;
+    torn.stop = torn_stop;
+    c.tracers[1] = &torn;
+    (void)gt_bench_group_make(&g, &c, &env, NULL, NULL);
+    (void)gt_bench_group_run(&g, true, NULL, no_beat, &beats);
+    const struct gt_bench_results *off = g.cells[0]->results, *on = g.cells[1]->results;
+    ok(off->value.n == 3, "without a trace: a figure");
+    ok(on->value.n == 0 && on->rc == -ENOBUFS && !on->skipped && !on->wrong,
+       "with one that lost events: none, and the error");
+    ok(strstr(on->why, "the trace is not whole") != NULL, "which says why: %s", on->why);
+    gt_bench_group_free(&g);
+}
+
 int main(void)
 {
     test_library();
@@ -322,5 +347,6 @@ int main(void)
     test_too_many();
     test_bad_cells();
     test_pair();
+    test_torn_trace();
     return done_testing();
 }

@@ -4,8 +4,10 @@
  * gt_plugin_check, gt_plugin_builtin and gt_plugin_find on tables in memory. What needs a
  * shared object on disk: tests/integration/bad_plugins.sh.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gauntlet/plugin.h"
@@ -13,6 +15,7 @@
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
 #include "gauntlet/workload.h"
+#include "port/port.h"
 #include "tap.h"
 
 static char err[512];
@@ -136,9 +139,9 @@ static void test_head(void)
     refused(gt_plugin_builtin(GT_MAGIC_SCHEDULER, 0), 1, "no kind of plugin");
     BAD_SCHEDULER(t.head.magic = 0, "magic 0x00000000");
     BAD_SCHEDULER(t.head.magic = GT_MAGIC_WORKLOAD, "it is a workload, not a scheduler");
-    BAD_SCHEDULER(t.head.abi_major = GT_ABI_MAJOR + 1, "worksteal: built for plugin ABI 2");
+    BAD_SCHEDULER(t.head.abi_major = GT_ABI_MAJOR + 1, "worksteal: built for plugin ABI 3");
     BAD_SCHEDULER(t.head.abi_major = 0, "ABI 0");
-    BAD_SCHEDULER(t.head.abi_minor = GT_ABI_MINOR + 1, "ABI 1.1");
+    BAD_SCHEDULER(t.head.abi_minor = GT_ABI_MINOR + 1, "ABI 2.1");
     BAD_SCHEDULER(t.head.struct_size--, "struct_size");
     BAD_SCHEDULER(t.head.struct_size = 0, "struct_size");
     BAD_SCHEDULER(t.head.port = 2, "port 2");
@@ -244,6 +247,71 @@ static void test_workload(void)
     refused(&w.head, GT_MAGIC_WORKLOAD, "some: op 'run' is missing");
 }
 
+/* ---- what plugins are compiled with ----------------------------------------------------------- */
+/* A size that changes changes GT_ABI_MAJOR or GT_ABI_MINOR (plugin.h says which), and this list. */
+static void test_abi(void)
+{
+#define SIZE(type, bytes) {#type, sizeof(struct type), bytes}
+    static const struct {
+        const char *name;
+        size_t size, abi_2_0;
+    } seen[] = {
+        SIZE(gt_plugin_head, 40),     SIZE(gt_os, 96),
+        SIZE(gt_task, 56),            SIZE(gt_mach, 64),
+        SIZE(gt_proc, 32),            SIZE(gt_scheduler_host, 144),
+        SIZE(gt_scheduler_ops, 192),  SIZE(gt_scheduler_stats, 112),
+        SIZE(gt_tracer_host, 488),    SIZE(gt_tracer_ops, 440),
+        SIZE(gt_trace_options, 32),   SIZE(gt_workload_ops, 88),
+        SIZE(gt_workload_params, 48), SIZE(gt_workload_result, 248),
+        SIZE(gt_runtime_ops, 640),
+    };
+#undef SIZE
+    for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
+        is_int(seen[i].size, seen[i].abi_2_0, "size of %s in plugin ABI %u.%u", seen[i].name,
+               GT_ABI_MAJOR, GT_ABI_MINOR);
+    ok(GT_ABI_MAJOR == 2 && GT_ABI_MINOR == 0, "these are the sizes of ABI 2.0");
+}
+
+static int pauses, pauses_of_the_dead;
+
+static void some_pause(uint32_t *n)
+{
+    pauses += n != NULL;
+}
+
+static void pause_of_the_dead(uint32_t *n)
+{
+    pauses_of_the_dead += n != NULL;
+}
+
+/* A plugin that waits after the runtime that initialised it is gone, for another one. */
+static void test_pause_outlives_host(const char *file)
+{
+    static const char *const folders[] = {"../plugins"};
+    struct gt_os os = {.await_pause = some_pause};
+    struct gt_scheduler_host host = {.os = &os};
+    char path[4096] = "";
+    uint32_t n = 0;
+    bool there = gt_beside_program(folders, 1, file, false, path, sizeof path);
+    const struct gt_scheduler_ops *ops =
+        there ? (const void *)gt_plugin_find(GT_MAGIC_SCHEDULER, path, err, sizeof err) : NULL;
+    void *so = ops ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : NULL;
+    void *symbol = so ? dlsym(so, "gt_await_pause") : NULL;
+    void (*wait)(uint32_t *n);
+    ok(symbol != NULL, "%s is a scheduler that can wait %s", file, symbol ? "" : err);
+    if (!symbol)
+        return;
+    memcpy(&wait, &symbol, sizeof wait);
+    void *state = calloc(1, ops->runtime_state);
+    int before = pauses;
+    ok(state && ops->init(state, &host) == 0, "%s: for a runtime", file);
+    os.await_pause = pause_of_the_dead;
+    wait(&n);
+    ok(pauses == before + 1 && pauses_of_the_dead == 0, "%s: waits as before when that is gone", file);
+    free(state);
+    dlclose(so);
+}
+
 int main(void)
 {
     test_builtins();
@@ -254,5 +322,8 @@ int main(void)
     test_scheduler_ops();
     test_tracer();
     test_workload();
+    test_abi();
+    test_pause_outlives_host("scheduler.so");
+    test_pause_outlives_host("worksteal_spin.so");
     return done_testing();
 }

@@ -341,6 +341,19 @@ static void test_claim_together(void)
     signal(SIGUSR2, SIG_DFL);
 }
 
+/* A slot is for good: who only releases must not get one. */
+static void test_release_of_none(void)
+{
+    static bool (*const all[])(struct gt_sigctx *) = {other_0, other_1, other_2, other_3};
+    for (int i = 0; i < 4; i++)
+        gt_signal_release(SIGWINCH, all[i]);
+    is_int(gt_signal_claim(SIGWINCH, second_handler), 0, "a release of what nobody claimed is nothing");
+    gt_signal_release(SIGWINCH, second_handler);
+    struct sigaction now;
+    sigaction(SIGWINCH, NULL, &now);
+    ok(now.sa_handler == SIG_DFL, "and the earlier action is back");
+}
+
 /* Somebody else's action on top of ours is not taken away by the release. */
 static void test_claim_under(void)
 {
@@ -627,9 +640,23 @@ static void test_rest(void)
     }
 }
 
+static void test_beside(void)
+{
+    static const char *const folders[] = {"no/such/folder", "../tests", "."};
+    char self[4096], path[4096], tiny[8];
+    ok(gt_self_path(self, sizeof self) && access(self, X_OK) == 0, "this program: %s", self);
+    ok(!gt_self_path(tiny, sizeof tiny), "it needs more room than there is");
+    const char *name = strrchr(self, '/') + 1;
+    ok(gt_beside_program(folders, 3, name, true, path, sizeof path) && access(path, X_OK) == 0 &&
+           strstr(path, "/../tests/") != NULL,
+       "a file from the first folder that has it: %s", path);
+    ok(!gt_beside_program(folders, 1, name, true, path, sizeof path), "none has it");
+    ok(!gt_beside_program(folders, 3, name, true, tiny, sizeof tiny), "its path needs more room");
+}
+
 int main(void)
 {
-    plan(127);
+    plan(127 + 2 + 5);
     test_threads();
     test_futex();
     test_await_pause();
@@ -637,6 +664,7 @@ int main(void)
     test_claim();
     test_claim_under();
     test_claim_together();
+    test_release_of_none();
     test_default();
     test_urge();
     test_fault_resume();
@@ -653,5 +681,6 @@ int main(void)
     test_sigpipe();
     test_files();
     test_rest();
+    test_beside();
     return done_testing();
 }

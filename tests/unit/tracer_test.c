@@ -331,6 +331,35 @@ static void conservation(void *arg)
     expect(gt_load_relaxed(&trace.marks) == result.stats.generations);
 }
 
+static void (*real_sched_lock)(const struct gt_tracer_host *h);
+static bool dying;
+
+/* An M dies just before who wants the lock gets it. */
+static void lock_after_a_death(const struct gt_tracer_host *h)
+{
+    real_sched_lock(h);
+    if (dying)
+        tracer->m_dies(h->rt->tracer_state, h->self(h));
+    dying = false;
+}
+
+/* What an M that dies meanwhile has written is counted: among the living or among the dead. */
+static void counts_the_dying(void *arg)
+{
+    struct gt_runtime *rt = R->runtime();
+    (void)arg;
+    memory_trace_reset(&trace);
+    start(-1, 0);
+    load(10);
+    stop_and_check("before a death");
+    uint64_t before = tracer->count(rt->tracer_state);
+    real_sched_lock = rt->tracer_host.sched_lock;
+    rt->tracer_host.sched_lock = lock_after_a_death;
+    dying = true;
+    expect(tracer->count(rt->tracer_state) == before && before > 0 && !dying);
+    rt->tracer_host.sched_lock = real_sched_lock;
+}
+
 static void last_words(void *arg) /* ends with the trace on */
 {
     (void)arg;
@@ -394,6 +423,7 @@ static const struct {
     {names, "names in the trace"},
     {foreign_threads, "foreign threads"},
     {conservation, "events written and read"},
+    {counts_the_dying, "the count while an M dies"},
 };
 
 int main(void)

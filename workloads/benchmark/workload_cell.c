@@ -62,6 +62,15 @@ static int judge(const struct gt_cell_outcome *o, struct gt_bench_sample *s)
     return s->skipped ? -ENOTSUP : o->rc ? o->rc : -EIO;
 }
 
+/* A trace that lost events cost less than one that kept them: its half is no figure. */
+static int judge_trace(const struct gt_cell_outcome *o, struct gt_bench_sample *s)
+{
+    if (o->verdict != GT_CELL_OK || o->trace_rc == 0)
+        return 0;
+    snprintf(s->why, sizeof s->why, "the trace is not whole: %s", strerror(-o->trace_rc));
+    return o->trace_rc;
+}
+
 static uint64_t written(const struct gt_bench_cell *c)
 {
     struct gt_runtime_stats stats = {0};
@@ -91,7 +100,8 @@ static int half_here(const struct gt_bench_cell *c, bool on, struct half *h,
         if (h->ops > 0)
             gt_bench_extra(s, "bytes_per_op", (double)bytes / (double)h->ops);
     }
-    return judge(&o, s);
+    int rc = judge(&o, s);
+    return rc ? rc : judge_trace(&o, s);
 }
 
 /* ---- in another process --------------------------------------------------------------- */

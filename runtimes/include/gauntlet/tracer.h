@@ -33,7 +33,8 @@
 #define GT_TRACER_NULL 32u         /* never enabled: start is refused */
 /* A section is gt_section_enter and _leave (section.h) on gt_mach.section and *host->generation,
  * the token that word. Where the fences can be the kernel's (gt_section_asym) the core does so
- * itself; else, and for who calls them, acquire and release do just the same. */
+ * itself; else, and for who calls them, acquire and release do just the same. The word is never 1:
+ * that token means no section (GT_TOK_NONE_V), so one entered with it would not be left. */
 #define GT_TRACER_CORE_SECTIONS 64u
 
 #define GT_CPU_SAMPLE_FRAMES 128u

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gauntlet/tracing.h"
 #include "tracers/gen/gen.h"
 
 /* ---- queue -------------------------------------------------------------------------------- */
@@ -412,11 +413,7 @@ static void gen_books(void *tv, struct gt_trace_books *out)
 static uint64_t gen_count(void *tv)
 {
     struct gen *t = tv;
-    uint64_t n = gt_load_relaxed(&t->events_left);
-    t->host->sched_lock(t->host);
-    t->host->each_m(t->host, add_events, &n);
-    t->host->sched_unlock(t->host);
-    return n;
+    return gt_tracer_sum(t->host, &t->events_left, add_events);
 }
 
 const struct gt_tracer_ops gt_tracer_gen = {

@@ -25,6 +25,7 @@ fail() { # WHY [FILE whose last line says more]
 # we are somebody else, with the same rights on our files, all is as for any user: nothing but $home is used.
 as=()
 if [ "$(id -u)" = 0 ]; then as=(unshare --user --map-user=1000 --map-group=1000 --); fi
+# 30 s each: session.c waits for an answer longer than for all the calls of one request.
 lttng() { LTTNG_HOME=$home timeout 30 "${as[@]}" lttng "$@" >"$home/said" 2>&1 </dev/null; }
 
 # LTTng leaves these behind, where daemons wake programs that wait for one. Ours go unless somebody has them mapped: who needs
@@ -74,7 +75,8 @@ start_daemon() {
   LTTNG_HOME=$home "${as[@]}" setpriv --pdeathsig TERM lttng-sessiond --no-kernel \
     >"$home/log" 2>&1 </dev/null &
   daemon=$!
-  for _ in $(seq 200); do
+  local end=$((SECONDS + 60))
+  while [ $SECONDS -lt $end ]; do
     if ! kill -0 "$daemon" 2>/dev/null; then break; fi
     if [ -S "$home/.lttng/client-lttng-sessiond" ] && lttng list; then return 0; fi
     sleep 0.05
@@ -84,7 +86,8 @@ start_daemon() {
 }
 
 known() { # PID
-  for _ in $(seq 200); do
+  local end=$((SECONDS + 60))
+  while [ $SECONDS -lt $end ]; do
     if lttng list --userspace && grep -q "^PID: $1 " "$home/said" && grep -q 'gauntlet:GoStart' "$home/said"; then
       return 0
     fi
@@ -94,17 +97,20 @@ known() { # PID
 }
 
 # Buffers by user and CPU, eight of 1 MiB; what finds them full is discarded and counted. Reading is the consumer
-# daemon's, woken as sub-buffers fill, not by a timer.
+# daemon's, woken as sub-buffers fill, not by a timer. After a failure nothing is left of it, and $home/why says why.
 start_session() {
   traces=$((traces + 1))
   local output=$home/traces/$traces
   if [ -n "${GAUNTLET_LTTNG_OUTPUT:-}" ]; then output=$GAUNTLET_LTTNG_OUTPUT/$traces; fi
-  mkdir -p "$output" &&
+  mkdir -p "$output" 2>"$home/said" &&
     lttng create "$session" --output="$output" &&
     lttng enable-channel --userspace --session="$session" --buffers-uid --discard \
       --subbuf-size=1M --num-subbuf=8 events &&
     lttng enable-event --userspace --session="$session" --channel=events 'gauntlet:*' &&
-    lttng start "$session"
+    lttng start "$session" && return 0
+  mv "$home/said" "$home/why"
+  lttng destroy "$session"
+  return 1
 }
 
 # Sum over all channels.
@@ -113,9 +119,13 @@ discarded() { awk '/Discarded events:/ { n += $3; found = 1 } END { if (!found) 
 stop_session() {
   local lost=''
   lttng stop "$session" && lttng list "$session" && lost=$(discarded)
-  lttng destroy "$session" || return 1
+  mv "$home/said" "$home/why"
+  if ! lttng destroy "$session"; then
+    fail 'the session does not end' "$home/said"
+    return
+  fi
   rm -rf "$home/traces"
-  [ -n "$lost" ] && say "ok $lost"
+  if [ -n "$lost" ]; then say "ok $lost"; else fail 'what the session discarded is not known' "$home/why"; fi
 }
 
 if ! start_daemon; then exit 1; fi
@@ -123,8 +133,8 @@ say "ok $home"
 while read -r verb argument; do
   case $verb in
     register) if known "$argument"; then say ok; else fail "the daemon does not know process $argument" "$home/said"; fi ;;
-    start) if start_session; then say ok; else fail 'no session' "$home/said"; fi ;;
-    stop) stop_session || fail 'the session does not end' "$home/said" ;;
+    start) if start_session; then say ok; else fail 'no session' "$home/why"; fi ;;
+    stop) stop_session ;;
     *) fail "'$verb' is unknown" ;;
   esac
 done

@@ -29,6 +29,7 @@
 
 #include "gauntlet/section.h"
 #include "gauntlet/tracer.h"
+#include "gauntlet/tracing.h"
 #include "session.h"
 
 #define LTTNG_UST_TRACEPOINT_DEFINE
@@ -50,12 +51,10 @@ struct lttng {
     gt_a32 tracing; /* 0 no, 1 starting or stopping, 2 yes: who swaps it to 1 goes on */
     uint64_t trace; /* its number, the token of sections: above those that mean no section. Written
                        by: who has swapped `tracing` */
+    bool open;      /* LTTng has a session of ours. Written by: likewise, and run_ended */
     gt_a64 events;  /* of Ms that have left. Guarded by: the scheduler lock */
     gt_a64 discarded;
 };
-
-static const struct gt_tracer_host *plugin_host; /* for gt_await; any runtime's: their `os` are alike */
-GT_PLUGIN_AWAIT(plugin_host)
 
 /* ---- control ------------------------------------------------------------------------------- */
 static int lttng_init(void *state, const struct gt_tracer_host *host)
@@ -65,7 +64,6 @@ static int lttng_init(void *state, const struct gt_tracer_host *host)
     t->host = host;
     t->asym = gt_section_asym(host->os);
     t->trace = GT_TOK_NONE_V;
-    plugin_host = host;
     int rc = gt_lttng_open(err, sizeof err);
     if (rc != 0)
         host->warn(host, err);
@@ -77,24 +75,6 @@ static void lttng_fini(void *state)
     (void)state;
 }
 
-/* With sysmon still, and no M on its way out of a system call that has not seen it. */
-static void switch_on(struct lttng *t)
-{
-    const struct gt_tracer_host *h = t->host;
-    const gt_a32 *exiting = h->exiting_syscall(h);
-    uint32_t spins = 0;
-    h->stop_world(h, GT_WORLD_TRACE_START);
-    h->sysmon_lock(h);
-    gt_store_release(h->generation, ++t->trace); /* pair: generation */
-    gt_trace_stored(h, t->trace);
-    h->set_enabled(h, true);
-    gt_section_fence(h->os, t->asym);
-    while (gt_load_seqcst(exiting) != 0) /* pair: exiting-syscall */
-        h->os->await_pause(&spins);
-    h->sysmon_unlock(h);
-    h->start_world(h);
-}
-
 static void see_section(struct gt_mach *m, void *arg)
 {
     *(bool *)arg |= !gt_section_clear(&m->section);
@@ -103,19 +83,11 @@ static void see_section(struct gt_mach *m, void *arg)
 static void switch_off(struct lttng *t)
 {
     const struct gt_tracer_host *h = t->host;
-    uint32_t spins = 0;
     gt_store_release(h->generation, 0u); /* pair: generation */
     gt_trace_stored(h, 0);
     h->set_enabled(h, false);
     gt_section_fence(h->os, t->asym);
-    for (bool inside = true; inside;) { /* I2 */
-        inside = false;
-        h->sched_lock(h);
-        h->each_m(h, see_section, &inside);
-        h->sched_unlock(h);
-        if (inside)
-            h->os->await_pause(&spins);
-    }
+    gt_tracer_await_clear(h, see_section); /* I2 */
 }
 
 static int lttng_start(void *state, const struct gt_trace_options *o)
@@ -128,20 +100,22 @@ static int lttng_start(void *state, const struct gt_trace_options *o)
         return -EBUSY;
     t->host->syscall_enter();
     int rc = gt_lttng_start(err, sizeof err);
+    t->open = rc == 0;
     t->host->syscall_exit();
     if (rc == 0)
-        switch_on(t);
+        gt_tracer_switch_on(t->host, t->asym, t->host->generation, ++t->trace);
     else
         t->host->warn(t->host, err);
     gt_store_release(&t->tracing, rc == 0 ? 2u : 0u); /* pair: lttng-tracing */
     return rc;
 }
 
-/* Ends the session. -ENOBUFS: events are missing, so what the trace cost is no figure. */
+/* Ends the session, once: what fails is not tried again. -ENOBUFS: events are missing, so what the trace cost is no figure. */
 static int end_session(struct lttng *t)
 {
     char err[LINE];
     uint64_t lost = 0;
+    t->open = false;
     int rc = gt_lttng_stop(&lost, err, sizeof err);
     gt_store_relaxed(&t->discarded, gt_load_relaxed(&t->discarded) + lost);
     if (rc == 0 && lost > 0) {
@@ -173,7 +147,7 @@ static void lttng_run_ended(void *state)
 {
     struct lttng *t = state;
     gt_store_relaxed(t->host->generation, 0u);
-    if (gt_load_relaxed(&t->tracing) != 0)
+    if (t->open) /* not `tracing`: a stop that the end cut off may have ended it already */
         (void)end_session(t);
     gt_store_relaxed(&t->tracing, 0u);
 }
@@ -393,10 +367,7 @@ static void add_events(struct gt_mach *m, void *arg)
 static uint64_t lttng_count(void *state)
 {
     struct lttng *t = state;
-    uint64_t n = gt_load_relaxed(&t->events), lost = gt_load_relaxed(&t->discarded);
-    t->host->sched_lock(t->host);
-    t->host->each_m(t->host, add_events, &n);
-    t->host->sched_unlock(t->host);
+    uint64_t n = gt_tracer_sum(t->host, &t->events, add_events), lost = gt_load_relaxed(&t->discarded);
     return n > lost ? n - lost : 0;
 }
 
