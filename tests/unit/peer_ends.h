@@ -255,7 +255,10 @@ static void leave_lockers(void *arg)
 static void lock_once(void *arg)
 {
     struct pulse *p = arg;
-    p->s->ops->mutex_lock(p->mu);
+    const struct gt_runtime_ops *o = p->s->ops;
+    struct gt_mutex *mu = p->mu;
+    gt_add_acq_rel(p->beats, 1u); /* from here on it reads nothing of the caller's */
+    o->mutex_lock(mu);
     note(p->s, "it got a lock that nobody gave back", __LINE__);
 }
 
@@ -264,7 +267,9 @@ static void leave_locked(void *arg)
     struct pulse *p = arg;
     p->mu = keep(p->s->ops->mutex_new());
     p->s->ops->mutex_lock(p->mu);
+    uint32_t before = gt_load_acquire(p->beats);
     must(p->s, p->s->ops->go(lock_once, p) == 0);
+    await_shots(p->s, p->beats, before + 1);
     settle(p->s);
 }
 
