@@ -5,64 +5,8 @@
  * hold, or NULL.
  */
 #pragma once
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "common/calls.h"
-#include "common/foreign.h"
-#include "gauntlet/atomic.h"
-#include "gauntlet/runtime.h"
-
-#define MS 1000000ll
-enum { MANY = 100 };
-
-struct peer_check; /* a run of one */
-struct scene {
-    const struct gt_runtime_ops *ops;
-    struct gt_runtime *rt;
-    int32_t procs;
-    char why[160]; /* the first thing that does not hold */
-    gt_a32 wrong;
-};
-
-static void note(struct scene *s, const char *what, int line)
-{
-    if (gt_add_relaxed(&s->wrong, 1u) == 0)
-        snprintf(s->why, sizeof s->why, "line %d: %s", line, what);
-}
-#define must(s, cond)                                                                              \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            note((s), #cond, __LINE__);                                                            \
-    } while (0)
-
-/* ---- helpers: Gs that do one thing ----------------------------------------------------------- */
-struct hand {
-    struct scene *s;
-    struct gt_chan *c;
-    struct gt_wg *wg;
-    struct gt_g *g;
-    struct gt_mutex *mu;
-    struct gt_fd *f;
-    uint64_t n;
-    uint64_t *sum;
-    int64_t result;
-    gt_a32 flag;
-};
-
-static void hand_done(struct hand *h)
-{
-    h->s->ops->wg_done(h->wg);
-}
-
-/* Gives others the time to get to where they wait. */
-static void settle(const struct scene *s)
-{
-    for (int i = 0; i < 20; i++)
-        s->ops->yield();
-    s->ops->sleep(2 * MS);
-}
+#include "peer_ends.h"
+#include "peer_scene.h"
 
 /* ---- channels ------------------------------------------------------------------------------------ */
 static void send_many(void *arg)
@@ -319,17 +263,6 @@ static void check_sleep(void *arg)
     o->sleep(-5);
 }
 
-static void count_shot(void *arg)
-{
-    gt_add_acq_rel((gt_a32 *)arg, 1u);
-}
-
-static void await_shots(const struct scene *s, gt_a32 *shots, uint32_t n)
-{
-    for (int i = 0; i < 5000 && gt_load_acquire(shots) < n; i++)
-        s->ops->sleep(MS);
-}
-
 static void check_timers(void *arg)
 {
     struct scene *s = arg;
@@ -434,13 +367,6 @@ static void check_files(void *arg)
     o->wg_free(h.wg);
 }
 
-static void called(void *arg)
-{
-    struct hand *h = arg;
-    h->s->ops->yield();
-    gt_store_release(&h->flag, 1u);
-}
-
 static void call_in(void *arg)
 {
     struct hand *h = arg;
@@ -460,100 +386,6 @@ static void check_callbacks(void *arg)
     o->syscall_exit();
     o->expect_callbacks(s->rt, -1);
     must(s, h.result == 0 && gt_load_acquire(&h.flag) == 1);
-}
-
-/* ---- the ends of a run: from a plain thread ------------------------------------------------------------ */
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
-static void park_for_ever(void *arg)
-{
-    const struct scene *s = arg;
-    for (;;)
-        s->ops->park();
-}
-
-static void yield_for_ever(void *arg)
-{
-    const struct scene *s = arg;
-    for (;;)
-        s->ops->yield();
-}
-
-static void sleep_long(void *arg)
-{
-    const struct scene *s = arg;
-    s->ops->sleep(3600000 * MS);
-}
-
-static void recv_for_ever(void *arg)
-{
-    struct hand *h = arg;
-    (void)h->s->ops->chan_recv(h->c, NULL);
-    note(h->s, "a G that was dropped went on", __LINE__);
-}
-
-/* Others are dropped where they stand: parked, ready, asleep, at a channel, which then can be
- * neither used nor freed any more. */
-static void leave_some(void *arg)
-{
-    struct hand *h = arg;
-    const struct gt_runtime_ops *o = h->s->ops;
-    static struct gt_chan *kept[64];
-    static uint32_t n_kept;
-    h->c = kept[n_kept % 64] = o->chan_new(sizeof(uint64_t), 0);
-    must(h->s, kept[n_kept++ % 64] != NULL);
-    must(h->s, o->go(park_for_ever, h->s) == 0 && o->go(yield_for_ever, h->s) == 0);
-    must(h->s, o->go(recv_for_ever, h) == 0);
-    if (o->head.flags & GT_RT_TIMERS)
-        must(h->s, o->go(sleep_long, h->s) == 0);
-    settle(h->s);
-}
-
-static void check_dropped(void *arg)
-{
-    struct scene *s = arg;
-    const struct gt_runtime_ops *o = s->ops;
-    struct hand h = {.s = s};
-    must(s, o->run(s->rt, leave_some, &h) == 0);
-    must(s, o->run(s->rt, leave_some, &h) == 0);
-}
-
-static void check_deadlock(void *arg)
-{
-    struct scene *s = arg;
-    must(s, s->ops->run(s->rt, park_for_ever, s) == -EDEADLK);
-    must(s, s->ops->run(s->rt, nothing, s) == 0);
-}
-
-static void interrupt_soon(void *arg)
-{
-    struct scene *s = arg;
-    (void)gt_call_nap(20 * MS);
-    s->ops->interrupt(s->rt);
-}
-
-static void check_interrupt(void *arg)
-{
-    struct scene *s = arg;
-    struct gt_foreign thread;
-    must(s, gt_foreign_start(&thread, interrupt_soon, s) == 0);
-    must(s, s->ops->run(s->rt, yield_for_ever, s) == -EINTR);
-    gt_foreign_join(&thread);
-    s->ops->interrupt(s->rt); /* outside: the next one */
-    must(s, s->ops->run(s->rt, yield_for_ever, s) == -EINTR);
-    must(s, s->ops->run(s->rt, nothing, s) == 0);
-}
-
-static void check_shutdown(void *arg)
-{
-    struct scene *s = arg;
-    struct hand h = {.s = s};
-    must(s, s->ops->callback(s->rt, called, &h) == -ESHUTDOWN && gt_load_acquire(&h.flag) == 0);
-    must(s, s->ops->run(s->rt, nothing, s) == 0);
-    must(s, s->ops->callback(s->rt, called, &h) == -ESHUTDOWN && gt_load_acquire(&h.flag) == 0);
 }
 
 static const struct peer_check {
@@ -578,6 +410,9 @@ static const struct peer_check {
     {"dropped", GT_RT_PARK | GT_RT_CHAN, check_dropped, true, true},
     {"deadlock", GT_RT_PARK, check_deadlock, true, true},
     {"interrupt", GT_RT_PARK, check_interrupt, true, true},
+    {"timers end", GT_RT_TIMERS | GT_RT_PARK, check_timers_end, true, true},
+    {"timers made", GT_RT_TIMERS, check_timers_made, true, true},
+    {"locks end", GT_RT_PARK, check_locks_end, true, true},
     {"shutdown", GT_RT_CALLBACK, check_shutdown, true, false},
 };
 #define PEER_CHECKS (sizeof peer_checks / sizeof peer_checks[0])

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GT_TEST: lean workloads labels=quick,reduced timeout=100 */
+/* GT_TEST: lean workloads labels=quick,reduced timeout=150 */
 /*
  * Every runtime in this process keeps what runtime.h promises (peer_checks.h) and runs every
  * workload that it can: the peers, and gmp as the measure of the checks. Twins: a table with
  * one op broken must fail at the check that is named beside it.
  */
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/cell.h"
 #include "common/registry.h"
@@ -88,6 +90,70 @@ static bool is_refused(const struct gt_runtime_ops *ops, int32_t procs)
     if (rc == -ENOTSUP)
         skip(1, "%s, %d Ps: %s", ops->head.name, procs, why);
     return rc == -ENOTSUP;
+}
+
+/* ---- what cannot be -------------------------------------------------------------------------- */
+static void test_refusals(const struct gt_runtime_ops *ops)
+{
+    const int32_t bad[] = {-1, 0, GT_PROCS_MAX + 1};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char err[256] = "";
+        struct gt_runtime *rt = NULL;
+        struct gt_config c = config_of(bad[i]);
+        ok(ops->create(&c, &rt, err, sizeof err) < 0 && !rt && err[0], "%s, %d Ps: %s",
+           ops->head.name, bad[i], err);
+    }
+}
+
+/* Address space that this process has, and so much more. */
+static void limit_memory(struct rlimit *was, uint64_t more)
+{
+    unsigned long long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f || fscanf(f, "%llu", &pages) != 1)
+        bail_out("/proc/self/statm cannot be read");
+    fclose(f);
+    getrlimit(RLIMIT_AS, was);
+    struct rlimit tight = {pages * (uint64_t)sysconf(_SC_PAGESIZE) + more, was->rlim_max};
+    setrlimit(RLIMIT_AS, &tight);
+}
+
+/* A thread for each P, and memory for a few: run() says so, and a later one goes well. */
+static void test_threads_refused(const struct gt_runtime_ops *ops)
+{
+    char why[256];
+    struct rlimit was;
+    struct gt_runtime *rt = NULL;
+    struct gt_config c = config_of(64);
+    if (GT_ASAN || GT_TSAN) {
+        skip(1, "address space cannot be limited under this sanitizer");
+        return;
+    }
+    if (ops->create(&c, &rt, why, sizeof why) != 0)
+        bail_out("%s: %s", ops->head.name, why);
+    limit_memory(&was, 32u << 20);
+    int rc = ops->run(rt, nothing, NULL);
+    setrlimit(RLIMIT_AS, &was);
+    ok(rc == -EAGAIN || rc == -ENOMEM, "%s: no threads for 64 Ps: %d", ops->head.name, rc);
+    is_int(ops->run(rt, nothing, NULL), 0, "%s: the next run is fine", ops->head.name);
+    ops->destroy(rt);
+}
+
+/* pthread: its Ms are the threads of its Gs, and those that were dropped are gone. */
+static void test_threads_now(const struct gt_runtime_ops *ops)
+{
+    char why[256];
+    struct gt_runtime_stats stats;
+    struct scene s = {.ops = ops, .procs = 1};
+    struct hand h = {.s = &s};
+    struct gt_config c = config_of(1);
+    if (ops->create(&c, &s.rt, why, sizeof why) != 0)
+        bail_out("%s: %s", ops->head.name, why);
+    is_int(ops->run(s.rt, leave_some, &h), 0, "%s: a run that leaves Gs behind", ops->head.name);
+    ops->stats(s.rt, &stats);
+    ok(stats.spawned > stats.exited && stats.ms_now == 0, "%s: none of its threads is left: %d",
+       ops->head.name, (int)stats.ms_now);
+    ops->destroy(s.rt);
 }
 
 /* ---- workloads ------------------------------------------------------------------------------ */
@@ -214,6 +280,11 @@ int main(void)
         const struct gt_runtime_ops *ops = (const void *)h;
         if (h->flags & GT_RT_SUBPROCESS)
             continue;
+        test_refusals(ops);
+        if (strcmp(h->name, "pthread") == 0)
+            test_threads_now(ops);
+        if (strcmp(h->name, "boost-fiber") == 0 && !is_refused(ops, 1))
+            test_threads_refused(ops);
         for (int32_t procs = 1; procs <= 2; procs++) {
             if (is_refused(ops, procs))
                 continue;

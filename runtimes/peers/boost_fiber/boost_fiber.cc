@@ -16,9 +16,9 @@
  *    struct gt_g.
  * I2 `asleep` is the context that sleeps, from the moment that its switch away is complete (the
  *    library drops `lock` then), so nobody resumes a context that is still being left.
- * I3 wakes <= sleeps <= wakes + 1: as in peers/pthread.
- * I4 Gs that a run leaves behind go in two steps, as in peers/pthread; they leave by an
- *    exception, and give back what mutexes they hold.
+ * I3 wakes <= sleeps <= wakes + 1: as in peers/pthread/pthread.c.
+ * I4 Gs that a run leaves behind go in two steps, as in peers/pthread/pthread.c; they leave by
+ *    an exception, and give back what mutexes they hold.
  *
  * Limits: a system call blocks the worker and all that it would run: no GT_RT_SYSCALL. No
  * files: the library has none. A G that waits for a mutex is never taken for deadlocked. A
@@ -53,19 +53,19 @@ void gt_boost::enter_worker(worker *w)
 
 static int op_go(gt_fn fn, void *arg)
 {
-    return spawn(entered()->rt, fn, arg, false);
+    return spawn(peer_entered()->rt, fn, arg, false);
 }
 
 static void op_yield()
 {
-    gt_g *g = entered();
+    gt_g *g = peer_entered();
     boost::this_fiber::yield();
     set_current(g);
 }
 
 static void op_exit()
 {
-    (void)entered();
+    (void)peer_entered();
     throw exited{};
 }
 
@@ -76,58 +76,17 @@ static uint64_t op_goid()
 
 static void op_park()
 {
-    peer_park(entered());
+    peer_park(peer_entered());
 }
 
 static void op_checkpoint()
 {
-    (void)entered();
+    (void)peer_entered();
 }
 
 static gt_runtime *op_runtime()
 {
     return current()->rt;
-}
-
-static int op_chan_send(gt_chan *c, const void *elem)
-{
-    (void)entered();
-    return peer_chan_send(c, elem);
-}
-static bool op_chan_recv(gt_chan *c, void *elem)
-{
-    (void)entered();
-    return peer_chan_recv(c, elem);
-}
-static int op_chan_try_send(gt_chan *c, const void *elem)
-{
-    (void)entered();
-    return peer_chan_try_send(c, elem);
-}
-static int op_chan_try_recv(gt_chan *c, void *elem)
-{
-    (void)entered();
-    return peer_chan_try_recv(c, elem);
-}
-static int op_chan_close(gt_chan *c)
-{
-    (void)entered();
-    return peer_chan_close(c);
-}
-static void op_wg_add(gt_wg *w, int32_t n)
-{
-    (void)entered();
-    peer_wg_add(w, n);
-}
-static void op_wg_done(gt_wg *w)
-{
-    (void)entered();
-    peer_wg_done(w);
-}
-static void op_wg_wait(gt_wg *w)
-{
-    (void)entered();
-    peer_wg_wait(w);
 }
 
 static gt_mutex *op_mutex_new()
@@ -142,14 +101,14 @@ static void op_mutex_free(gt_mutex *m)
 
 static void op_mutex_lock(gt_mutex *m)
 {
-    gt_g *g = entered();
+    gt_g *g = peer_entered();
     g->timed.store(true, std::memory_order_relaxed);
     m->m.lock();
     set_current(g);
     g->timed.store(false, std::memory_order_relaxed);
     m->next = g->held;
     g->held = m;
-    (void)entered();
+    (void)peer_entered();
 }
 
 static void op_mutex_unlock(gt_mutex *m)
@@ -166,7 +125,7 @@ static void op_mutex_unlock(gt_mutex *m)
 /* In slices, so that one that is dropped leaves soon. */
 static void op_sleep(int64_t ns)
 {
-    gt_g *g = entered();
+    gt_g *g = peer_entered();
     steady::time_point until = steady::now() + std::chrono::nanoseconds{ns > 0 ? ns : 0};
     g->timed.store(true, std::memory_order_relaxed);
     do {
@@ -174,14 +133,13 @@ static void op_sleep(int64_t ns)
         set_current(g);
     } while (!g->dropped.load(std::memory_order_relaxed) && steady::now() < until);
     g->timed.store(false, std::memory_order_relaxed);
-    (void)entered();
+    (void)peer_entered();
 }
 
 static gt_timer *op_timer_new(gt_fn fn, void *arg)
 {
-    gt_runtime *rt = entered()->rt;
-    start_timers(rt);
-    return peer_timer_new(&rt->timers, fn, arg);
+    gt_runtime *rt = peer_entered()->rt;
+    return start_timers(rt) ? peer_timer_new(&rt->timers, fn, arg) : nullptr;
 }
 
 static int32_t op_procs()
@@ -217,20 +175,20 @@ static constexpr gt_runtime_ops table()
     o.runtime = op_runtime;
     o.chan_new = peer_chan_new;
     o.chan_free = peer_chan_free;
-    o.chan_send = op_chan_send;
-    o.chan_recv = op_chan_recv;
-    o.chan_try_send = op_chan_try_send;
-    o.chan_try_recv = op_chan_try_recv;
-    o.chan_close = op_chan_close;
+    o.chan_send = peer_chan_send;
+    o.chan_recv = peer_chan_recv;
+    o.chan_try_send = peer_chan_try_send;
+    o.chan_try_recv = peer_chan_try_recv;
+    o.chan_close = peer_chan_close;
     o.mutex_new = op_mutex_new;
     o.mutex_free = op_mutex_free;
     o.mutex_lock = op_mutex_lock;
     o.mutex_unlock = op_mutex_unlock;
     o.wg_new = peer_wg_new;
     o.wg_free = peer_wg_free;
-    o.wg_add = op_wg_add;
-    o.wg_done = op_wg_done;
-    o.wg_wait = op_wg_wait;
+    o.wg_add = peer_wg_add;
+    o.wg_done = peer_wg_done;
+    o.wg_wait = peer_wg_wait;
     o.now = peer_now;
     o.sleep = op_sleep;
     o.timer_new = op_timer_new;

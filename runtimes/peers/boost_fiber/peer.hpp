@@ -7,7 +7,6 @@
 #include <memory>
 #include <pthread.h>
 #include <thread>
-#include <vector>
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow" /* in C a function may be called like a struct */
@@ -61,7 +60,7 @@ void enter_worker(worker *w);
 
 /* ---- run.cc --------------------------------------------------------------------------------- */
 int spawn(gt_runtime *rt, gt_fn fn, void *arg, bool first); /* 0, -ENOMEM */
-void start_timers(gt_runtime *rt);
+bool start_timers(gt_runtime *rt); /* false: no memory */
 int op_create(const gt_config *c, gt_runtime **out, char *err, size_t size);
 int op_run(gt_runtime *rt, gt_fn fn, void *arg);
 void op_interrupt(gt_runtime *rt);
@@ -77,7 +76,7 @@ static inline gt_g *peer_self()
 }
 
 /* Where an op begins. NULL: a timer's function. */
-static inline gt_g *entered()
+static inline gt_g *peer_entered()
 {
     gt_g *g = current();
     if (g && __builtin_expect(g->dropped.load(std::memory_order_relaxed), 0))
@@ -124,7 +123,7 @@ static inline void peer_sleep(gt_g *g)
     g->asleep = bf::context::active();
     g->asleep->suspend(lk);
     set_current(g);
-    (void)entered();
+    (void)peer_entered();
 }
 
 static inline void peer_wake(gt_g *g)
@@ -185,32 +184,37 @@ struct alignas(64) worker {
     std::atomic<stealing *> algorithm;
 };
 
+struct chunk { /* of blocks; does not change once it is there */
+    char *base;
+    chunk *next;
+};
+
 struct gt_runtime {
     peer_places places;
     size_t block_size;
     uint32_t procs;
     std::unique_ptr<worker[]> workers;
-    std::atomic<bool> interrupted, closing;
+    std::atomic<bool> running, interrupted, closing;
     std::atomic<int> refused; /* what a worker's binding returned */
     pthread_barrier_t together;
 
     bf::mutex m;
     bf::condition_variable changed;
     /* Guarded by: m. */
-    bool first_done, ended, running;
+    bool first_done, ended;
 
     peer_lock blocks;
     /* Guarded by: blocks. */
-    std::vector<char *> chunks;
+    chunk *chunks;
     gt_g *free;
 
     peer_timers timers;
-    bf::fiber timer_fiber; /* of a run, from its first timer on. Guarded by: timers.lock */
-    bool has_timer_fiber, timers_end;
+    /* Guarded by: timers.lock. */
+    bf::fiber timer_fiber; /* of a run, from its first timer on, until it is joined */
+    bool timers_end;       /* of a run: no fiber is started any more */
     bf::mutex kick_m;
     bf::condition_variable kick;
     bool kicked; /* Guarded by: kick_m */
-
 };
 
 static inline void note_sleep()

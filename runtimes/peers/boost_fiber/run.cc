@@ -2,9 +2,12 @@
 /* The peer boost-fiber as a whole: stacks, Gs, workers, runs, timers. Its rules: boost_fiber.cc. */
 #include <cstdio>
 #include <cstring>
+#include <future>
 #include <new>
+#include <system_error>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <vector>
 
 #include "peers/boost_fiber/stealing.hpp"
 
@@ -21,19 +24,23 @@ static gt_g *g_of_block(const gt_runtime *rt, char *chunk, size_t i)
     return reinterpret_cast<gt_g *>(chunk + (i + 1) * rt->block_size - shift) - 1;
 }
 
-/* With the lock. */
+/* With the lock. Without memory it changes nothing. */
 static void map_chunk(gt_runtime *rt)
 {
     size_t size = chunk_blocks * rt->block_size;
-    void *p = mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
+    chunk *c = new (std::nothrow) chunk{nullptr, rt->chunks};
+    void *p = c ? mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+                : MAP_FAILED;
+    if (p == MAP_FAILED) {
+        delete c;
         return;
+    }
     (void)madvise(p, size, MADV_NOHUGEPAGE);
-    char *base = static_cast<char *>(p);
-    rt->chunks.push_back(base);
+    c->base = static_cast<char *>(p);
+    rt->chunks = c;
     for (size_t i = chunk_blocks; i-- > 0;) {
-        gt_g *g = new (g_of_block(rt, base, i)) gt_g{};
+        gt_g *g = new (g_of_block(rt, c->base, i)) gt_g{};
         g->rt = rt;
         g->next = rt->free;
         rt->free = g;
@@ -108,11 +115,11 @@ struct block_allocator {
 template <typename Fn> static void each_g(gt_runtime *rt, Fn &&fn)
 {
     peer_lock_take(&rt->blocks);
-    std::vector<char *> chunks = rt->chunks;
+    const chunk *c = rt->chunks;
     peer_lock_drop(&rt->blocks);
-    for (char *base : chunks)
+    for (; c; c = c->next)
         for (size_t i = 0; i < chunk_blocks; i++) {
-            gt_g *g = g_of_block(rt, base, i);
+            gt_g *g = g_of_block(rt, c->base, i);
             if (g->alive.load(std::memory_order_acquire) && !fn(g))
                 return;
         }
@@ -135,6 +142,17 @@ static void unlock_held(gt_g *g)
     }
 }
 
+/* It has ended with a mutex held, which nobody else may unlock: until the run ends it sleeps, so
+ * that those who wait go on waiting, and then lets them leave. */
+static void sleep_until_dropped(gt_g *g)
+{
+    try {
+        for (;;)
+            peer_sleep(g);
+    } catch (const left &) {
+    }
+}
+
 struct body {
     gt_g *g;
     bool first;
@@ -150,12 +168,13 @@ struct body {
         } catch (const exited &) {
             whole = true;
         }
-        if (!whole)
-            unlock_held(g);
         if (whole)
             count_up(here()->ended);
         if (first)
             end_of_first(g->rt);
+        if (whole && g->held)
+            sleep_until_dropped(g);
+        unlock_held(g);
         g->alive.store(false, std::memory_order_release);
     }
 };
@@ -217,28 +236,34 @@ static void timers_main(gt_runtime *rt)
     }
 }
 
-void gt_boost::start_timers(gt_runtime *rt)
+/* Once the timers have ended nothing starts (I3 of timers.inc), so no fiber is wanted. With the
+ * lock all through: `post` does not switch, and end_timers must find either no fiber and nobody
+ * who will make one, or one that it can join. */
+bool gt_boost::start_timers(gt_runtime *rt)
 {
+    bool there = true;
     peer_lock_take(&rt->timers.lock);
-    bool start = !rt->has_timer_fiber;
-    rt->has_timer_fiber = true;
+    try {
+        if (!rt->timers_end && !rt->timer_fiber.joinable())
+            rt->timer_fiber = bf::fiber{bf::launch::post, [rt] { timers_main(rt); }};
+    } catch (const std::bad_alloc &) {
+        there = false;
+    }
     peer_lock_drop(&rt->timers.lock);
-    if (start)
-        rt->timer_fiber = bf::fiber{bf::launch::post, [rt] { timers_main(rt); }};
+    return there;
 }
 
 static void end_timers(gt_runtime *rt)
 {
-    peer_timers_clear(&rt->timers);
+    peer_timers_close(&rt->timers);
     peer_lock_take(&rt->timers.lock);
-    bool there = rt->has_timer_fiber;
     rt->timers_end = true;
+    bool there = rt->timer_fiber.joinable();
     peer_lock_drop(&rt->timers.lock);
     if (!there)
         return;
     peer_timers_kick(&rt->timers);
     rt->timer_fiber.join();
-    rt->has_timer_fiber = false;
 }
 
 /* ---- a run -------------------------------------------------------------------------------- */
@@ -250,14 +275,6 @@ static uint64_t activity(const gt_runtime *rt)
                rt->workers[i].spawned.load(std::memory_order_relaxed) +
                rt->workers[i].ended.load(std::memory_order_relaxed);
     return sum;
-}
-
-static bool timers_pending(gt_runtime *rt)
-{
-    peer_lock_take(&rt->timers.lock);
-    bool pending = rt->timers.n > 0 || rt->timers.running;
-    peer_lock_drop(&rt->timers.lock);
-    return pending;
 }
 
 /* Every living G has slept since the last look. */
@@ -285,7 +302,7 @@ static int wait_for_first(gt_runtime *rt)
         if (rt->interrupted.exchange(false))
             return -EINTR;
         uint64_t now = activity(rt);
-        if (woken == bf::cv_status::timeout && now == last && !timers_pending(rt) &&
+        if (woken == bf::cv_status::timeout && now == last && !peer_timers_pending(&rt->timers) &&
             all_asleep(rt))
             return -EDEADLK;
         last = now;
@@ -325,6 +342,7 @@ static void drop_all(gt_runtime *rt)
 
 static int host(gt_runtime *rt, gt_fn fn, void *arg)
 {
+    peer_timers_open(&rt->timers);
     int rc = rt->refused.load() ? rt->refused.load() : spawn(rt, fn, arg, true);
     if (rc == 0)
         rc = wait_for_first(rt);
@@ -357,33 +375,87 @@ static int work(gt_runtime *rt, uint32_t i, gt_fn fn, void *arg)
     return rc;
 }
 
-int gt_boost::op_run(gt_runtime *rt, gt_fn fn, void *arg)
+/* The threads of a run: none works unless all could be made; joined when it goes. */
+class crew {
+    std::promise<bool> complete_;
+    std::shared_future<bool> is_complete_{complete_.get_future()};
+    std::vector<std::thread> threads_;
+    bool told_{false};
+
+    void tell(bool complete)
+    {
+        told_ = true;
+        complete_.set_value(complete);
+    }
+
+public:
+    template <typename Fn> void add(Fn &&work)
+    {
+        threads_.emplace_back([go = is_complete_, work] {
+            if (go.get())
+                work();
+        });
+    }
+    void start()
+    {
+        tell(true);
+    }
+    ~crew()
+    {
+        if (!told_)
+            tell(false);
+        for (std::thread &t : threads_)
+            t.join();
+    }
+};
+
+/* Throws what making a thread throws; then nothing has run. */
+static int run_crew(gt_runtime *rt, gt_fn fn, void *arg)
 {
     int rc = 0;
-    std::vector<std::thread> threads;
-    if (rt->running)
+    {
+        crew all;
+        for (uint32_t i = 0; i < rt->procs; i++)
+            all.add([=, &rc] {
+                int mine = work(rt, i, fn, arg);
+                if (i == 0)
+                    rc = mine;
+            });
+        all.start();
+    }
+    return rc;
+}
+
+int gt_boost::op_run(gt_runtime *rt, gt_fn fn, void *arg)
+{
+    int rc;
+    if (rt->running.exchange(true))
         return -EBUSY;
-    rt->running = true;
     rt->first_done = rt->ended = rt->timers_end = rt->kicked = false;
     rt->closing.store(false);
     rt->refused.store(0);
-    pthread_barrier_init(&rt->together, nullptr, rt->procs);
-    for (uint32_t i = 0; i < rt->procs; i++) {
+    for (uint32_t i = 0; i < rt->procs; i++)
         rt->workers[i].algorithm.store(nullptr);
-        threads.emplace_back([=, &rc] {
-            int mine = work(rt, i, fn, arg);
-            if (i == 0)
-                rc = mine;
-        });
+    pthread_barrier_init(&rt->together, nullptr, rt->procs);
+    try {
+        rc = run_crew(rt, fn, arg);
+    } catch (const std::system_error &e) {
+        rc = -e.code().value();
+    } catch (const std::bad_alloc &) {
+        rc = -ENOMEM;
     }
-    for (std::thread &t : threads)
-        t.join();
     pthread_barrier_destroy(&rt->together);
-    rt->running = false;
+    rt->running.store(false);
     return rc;
 }
 
 /* ---- made, looked at, ended --------------------------------------------------------------- */
+static int no_memory(char *err, size_t size)
+{
+    snprintf(err, size, "boost-fiber: out of memory");
+    return -ENOMEM;
+}
+
 int gt_boost::op_create(const gt_config *c, gt_runtime **out, char *err, size_t size)
 {
     if (GT_TSAN) {
@@ -392,10 +464,8 @@ int gt_boost::op_create(const gt_config *c, gt_runtime **out, char *err, size_t 
         return -ENOTSUP;
     }
     gt_runtime *rt = new (std::nothrow) gt_runtime{};
-    if (!rt) {
-        snprintf(err, size, "boost-fiber: out of memory");
-        return -ENOMEM;
-    }
+    if (!rt)
+        return no_memory(err, size);
     int rc = peer_places_init(&rt->places, c, err, size);
     if (rc != 0) {
         delete rt;
@@ -404,7 +474,12 @@ int gt_boost::op_create(const gt_config *c, gt_runtime **out, char *err, size_t 
     size_t stack = (c->stack_size ? c->stack_size : GT_STACK_DEFAULT) + sanitizer_room;
     rt->block_size = ((stack + page - 1) & ~(page - 1)) + page;
     rt->procs = (uint32_t)c->procs;
-    rt->workers.reset(new worker[rt->procs]());
+    rt->workers.reset(new (std::nothrow) worker[rt->procs]());
+    if (!rt->workers) {
+        peer_places_fini(&rt->places);
+        delete rt;
+        return no_memory(err, size);
+    }
     for (uint32_t i = 0; i < rt->procs; i++) {
         rt->workers[i].rt = rt;
         rt->workers[i].index = i;
@@ -419,8 +494,11 @@ void gt_boost::op_destroy(gt_runtime *rt)
 {
     if (!rt)
         return;
-    for (char *base : rt->chunks)
-        (void)munmap(base, chunk_blocks * rt->block_size);
+    while (chunk *c = rt->chunks) {
+        rt->chunks = c->next;
+        (void)munmap(c->base, chunk_blocks * rt->block_size);
+        delete c;
+    }
     peer_timers_fini(&rt->timers);
     peer_places_fini(&rt->places);
     delete rt;

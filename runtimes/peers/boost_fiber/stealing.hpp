@@ -16,7 +16,7 @@ class stealing final : public bf::algo::algorithm {
     std::mutex m_{};
     std::condition_variable wake_{};
     bool notified_{false};
-    int idle_{0};
+    std::atomic<int> idle_{0}; /* Written by: the worker, and notify() of another */
     uint32_t turn_;
 
     bf::context *steal() noexcept
@@ -54,7 +54,7 @@ public:
             ctx = steal();
         if (ctx) {
             if (!ctx->is_context(bf::type::pinned_context)) {
-                idle_ = 0;
+                idle_.store(0, std::memory_order_relaxed);
                 bf::context::active()->attach(ctx);
             }
         }
@@ -68,9 +68,11 @@ public:
 
     void suspend_until(const steady::time_point &when) noexcept override
     {
-        if (++idle_ < looks_spinning)
+        int looks = idle_.load(std::memory_order_relaxed) + 1;
+        idle_.store(looks, std::memory_order_relaxed);
+        if (looks < looks_spinning)
             return;
-        if (idle_ < looks_yielding) {
+        if (looks < looks_yielding) {
             std::this_thread::yield();
             return;
         }
@@ -84,7 +86,7 @@ public:
     {
         std::unique_lock<std::mutex> lk{m_};
         notified_ = true;
-        idle_ = 0;
+        idle_.store(0, std::memory_order_relaxed);
         lk.unlock();
         wake_.notify_one();
     }

@@ -37,16 +37,28 @@ static inline void peer_places_fini(struct peer_places *p)
     p->topo = NULL;
 }
 
+static inline int peer_places_no_memory(char *err, size_t size)
+{
+    snprintf(err, size, "out of memory for the places of the Ps");
+    return -ENOMEM;
+}
+
 /* 0, or negative errno with one line in err and nothing left. */
 static inline int peer_places_init(struct peer_places *p, const struct gt_config *c, char *err,
                                    size_t size)
 {
     p->topo = NULL;
     p->all = NULL;
+    p->place = NULL;
     p->procs = c->procs;
     p->bind = c->bind;
+    if (c->procs < 1 || c->procs > GT_PROCS_MAX) {
+        snprintf(err, size, "procs is %d; it must be 1 to %d", c->procs, GT_PROCS_MAX);
+        return -EINVAL;
+    }
     p->place = (struct gt_place *)calloc((size_t)c->procs, sizeof *p->place);
-    int rc = p->place ? gt_topo_create(c->topology, &p->topo, err, size) : -ENOMEM;
+    int rc = p->place ? gt_topo_create(c->topology, &p->topo, err, size)
+                      : peer_places_no_memory(err, size);
     if (rc == 0 && c->bind != GT_BIND_NONE && !gt_topo_native(p->topo)) {
         snprintf(err, size, "bind=%s: the topology is a description, not this machine",
                  gt_bind_name(c->bind));
@@ -65,7 +77,8 @@ static inline int peer_places_bind(const struct peer_places *p, int32_t i, char 
     return gt_topo_bind_thread(p->topo, &p->place[i], err, size);
 }
 
-/* The place that is one CPU of each. -ENOMEM; 0 with p->all NULL: unbound, with as many Ps as CPUs. */
+/* The place that is one CPU of each: p->all, or NULL: unbound, with as many Ps as CPUs. 0, or
+ * negative errno with one line in err. */
 static inline int peer_places_limit(struct peer_places *p, char *err, size_t size)
 {
     if (!gt_topo_native(p->topo) ||
@@ -79,7 +92,7 @@ static inline int peer_places_limit(struct peer_places *p, char *err, size_t siz
     p->all = hwloc_bitmap_alloc();
     for (int32_t i = 0; i < n && rc == 0 && p->all; i++)
         hwloc_bitmap_set(p->all, (unsigned)p->place[i].cpu);
-    return p->all ? rc : -ENOMEM;
+    return p->all ? rc : peer_places_no_memory(err, size);
 }
 
 /* The calling thread, and so each that it makes from now on, to as many CPUs as there are Ps. */

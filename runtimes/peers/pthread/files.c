@@ -71,8 +71,9 @@ static int64_t transfer(struct gt_fd *f, void *to, const void *from, size_t n)
             return -EBADF;
         gt_store_relaxed(&g->state, (uint32_t)IN_SYSTEM);
         r = to ? gt_os_read(f->fd, to, n) : gt_os_write(f->fd, from, n);
-        gt_store_relaxed(&g->state, (uint32_t)IN_CODE);
-        if (!come_outside(f, &io))
+        bool open = come_outside(f, &io);
+        gt_pthread_back(g);
+        if (!open)
             return -EBADF;
     }
     return r;

@@ -41,12 +41,18 @@ struct gt_g {
 
 enum { LEFT = 1, EXITED = 2 }; /* with what the start of the thread is jumped to */
 
-
 /* The G of the calling thread, or NULL. */
 struct gt_g *gt_pthread_self(void);
 static inline struct gt_g *peer_self(void)
 {
     return gt_pthread_self();
+}
+/* The calling G, where an op begins, with no lock held; NULL: a timer's function. Does not
+ * return when the G is to leave (I4). */
+struct gt_g *gt_pthread_entered(void);
+static inline struct gt_g *peer_entered(void)
+{
+    return gt_pthread_entered();
 }
 /* Until gt_pthread_wake(g). Does not return when the G is to leave (I4). */
 void gt_pthread_sleep(struct gt_g *g);
@@ -94,7 +100,6 @@ static inline void peer_timers_kick(struct peer_timers *t);
 
 struct gt_runtime {
     struct peer_places places;
-    size_t stack_size;
     pthread_attr_t attr;
     sem_t event; /* the first G has returned, or interrupt() */
     gt_a32 interrupted, first_done;
@@ -131,9 +136,8 @@ static inline struct timespec gt_pthread_at(int64_t when)
 }
 
 /* ---- pthread.c ------------------------------------------------------------------------------- */
-/* The calling G, where an op begins, with no lock held; NULL: a timer's function. Does not
- * return when the G is to leave (I4). */
-struct gt_g *gt_pthread_entered(void);
+/* The calling G g runs its own code again. Does not return when it is to leave (I5). */
+void gt_pthread_back(struct gt_g *g);
 /* Drops rt->lock, which is held, and a reference: the last one frees. */
 void gt_pthread_release(struct gt_runtime *rt);
 /* A living G, not yet started. NULL: no memory. */

@@ -14,6 +14,13 @@
  * I4 Gs that a run leaves behind go in two steps: those that run leave at their next call of an
  *    op (longjmp to the start of the thread, no lock held); only when none runs are those that
  *    sleep woken to leave. So nobody meets a queue with a waiter whose stack is gone.
+ * I5 run() does not wait for a G that waits for a mutex or is in a system call: it may never
+ *    come back. One that does touches what it waited for (mutex, file), its struct gt_g and the
+ *    runtime (I2), and leaves: its own code, and what that points to, is of a run that is over.
+ *    So a mutex or a file at which a run left a G waiting may not be freed.
+ * O1 Between state := IN_CODE and a look at `dropped` on a G's thread, and dropped := 1 and a
+ *    look at the states in drop_all, at least one look sees the other's store: drop_all makes
+ *    every thread pass a fence in between, so a G needs none.
  *
  * Limits: a G that computes without calling an op cannot be dropped; run() waits for it. That
  * every G sleeps for ever is seen by looking twice, LOOK_NS apart, while none has a timer, an
@@ -41,6 +48,25 @@ struct gt_g *gt_pthread_entered(void)
     return g;
 }
 
+/*
+ *  a G                              drop_all
+ *                                   dropped := 1
+ *  state := IN_CODE                 a fence for every thread
+ *  dropped? then leave              state == IN_CODE? then wait for it
+ */
+static bool may_stay(struct gt_g *g)
+{
+    gt_store_relaxed(&g->state, (uint32_t)IN_CODE);
+    gt_signal_fence(); /* O1 */
+    return !gt_load_relaxed(&g->dropped);
+}
+
+void gt_pthread_back(struct gt_g *g)
+{
+    if (gt_unlikely(!may_stay(g)))
+        longjmp(g->home, LEFT);
+}
+
 /* ---- sleep and wake --------------------------------------------------------------------------- */
 void gt_pthread_sleep(struct gt_g *g)
 {
@@ -48,8 +74,7 @@ void gt_pthread_sleep(struct gt_g *g)
     gt_store_relaxed(&g->sleeps, gt_load_relaxed(&g->sleeps) + 1);
     while (sem_wait(&g->wake) != 0)
         ; /* EINTR */
-    gt_store_relaxed(&g->state, (uint32_t)IN_CODE);
-    (void)gt_pthread_entered();
+    gt_pthread_back(g);
 }
 
 void gt_pthread_wake(struct gt_g *g)
@@ -237,48 +262,7 @@ static struct gt_runtime *op_runtime(void)
     return self_g->rt;
 }
 
-/* ---- channels, locks: I4 --------------------------------------------------------------------------------- */
-static int op_chan_send(struct gt_chan *c, const void *elem)
-{
-    (void)gt_pthread_entered();
-    return peer_chan_send(c, elem);
-}
-static bool op_chan_recv(struct gt_chan *c, void *elem)
-{
-    (void)gt_pthread_entered();
-    return peer_chan_recv(c, elem);
-}
-static int op_chan_try_send(struct gt_chan *c, const void *elem)
-{
-    (void)gt_pthread_entered();
-    return peer_chan_try_send(c, elem);
-}
-static int op_chan_try_recv(struct gt_chan *c, void *elem)
-{
-    (void)gt_pthread_entered();
-    return peer_chan_try_recv(c, elem);
-}
-static int op_chan_close(struct gt_chan *c)
-{
-    (void)gt_pthread_entered();
-    return peer_chan_close(c);
-}
-static void op_wg_add(struct gt_wg *w, int32_t n)
-{
-    (void)gt_pthread_entered();
-    peer_wg_add(w, n);
-}
-static void op_wg_done(struct gt_wg *w)
-{
-    (void)gt_pthread_entered();
-    peer_wg_done(w);
-}
-static void op_wg_wait(struct gt_wg *w)
-{
-    (void)gt_pthread_entered();
-    peer_wg_wait(w);
-}
-
+/* ---- locks ------------------------------------------------------------------------------------------------ */
 struct gt_mutex {
     pthread_mutex_t m;
 };
@@ -303,7 +287,10 @@ static void op_mutex_lock(struct gt_mutex *m)
     struct gt_g *g = gt_pthread_entered();
     gt_store_relaxed(&g->state, (uint32_t)IN_MUTEX);
     pthread_mutex_lock(&m->m);
-    gt_store_relaxed(&g->state, (uint32_t)IN_CODE);
+    if (!may_stay(g)) { /* I5: the next that waits is let go, too */
+        pthread_mutex_unlock(&m->m);
+        longjmp(g->home, LEFT);
+    }
 }
 
 static void op_mutex_unlock(struct gt_mutex *m)
@@ -321,8 +308,7 @@ static void op_sleep(int64_t ns)
     while (!gt_load_relaxed(&g->dropped) && sem_clockwait(&g->wake, CLOCK_MONOTONIC, &until) != 0 &&
            errno != ETIMEDOUT)
         ; /* EINTR */
-    gt_store_relaxed(&g->state, (uint32_t)IN_CODE);
-    (void)gt_pthread_entered();
+    gt_pthread_back(g);
 }
 
 static void *timers_main(void *arg)
@@ -368,8 +354,7 @@ static void op_syscall_enter(void)
 
 static void op_syscall_exit(void)
 {
-    gt_store_relaxed(&self_g->state, (uint32_t)IN_CODE);
-    (void)gt_pthread_entered();
+    gt_pthread_back(self_g);
 }
 
 /* ---- foreign threads: a thread is a G ---------------------------------------------------------------- */
@@ -419,34 +404,20 @@ const struct gt_runtime_ops gt_peer_pthread = {
     .goid = op_goid,
     .self = gt_pthread_self,
     .park = op_park,
-    .ready = peer_ready,
     .lock_thread = op_nothing, /* it has no other */
     .unlock_thread = op_nothing,
     .checkpoint = op_checkpoint,
     .async_preempt = op_async_preempt,
     .runtime = op_runtime,
-    .chan_new = peer_chan_new,
-    .chan_free = peer_chan_free,
-    .chan_send = op_chan_send,
-    .chan_recv = op_chan_recv,
-    .chan_try_send = op_chan_try_send,
-    .chan_try_recv = op_chan_try_recv,
-    .chan_close = op_chan_close,
+    PEER_SYNC_OPS,
     .mutex_new = op_mutex_new,
     .mutex_free = op_mutex_free,
     .mutex_lock = op_mutex_lock,
     .mutex_unlock = op_mutex_unlock,
-    .wg_new = peer_wg_new,
-    .wg_free = peer_wg_free,
-    .wg_add = op_wg_add,
-    .wg_done = op_wg_done,
-    .wg_wait = op_wg_wait,
     .now = peer_now,
     .sleep = op_sleep,
     .timer_new = op_timer_new,
-    .timer_start = peer_timer_start,
-    .timer_stop = peer_timer_stop,
-    .timer_free = peer_timer_free,
+    PEER_TIMER_OPS,
     .syscall_enter = op_syscall_enter,
     .syscall_enter_blocking = op_syscall_enter,
     .syscall_exit = op_syscall_exit,

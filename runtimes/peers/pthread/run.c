@@ -69,9 +69,19 @@ static void on_intr(int signo)
     (void)signo;
 }
 
-int gt_pthread_create(const struct gt_config *c, struct gt_runtime **out, char *err, size_t size)
+/* Handlers are the process's: it stays. */
+static int catch_intr(char *err, size_t size)
 {
     struct sigaction interrupts = {.sa_handler = on_intr}; /* no SA_RESTART */
+    if (sigaction(GT_PTHREAD_INTR, &interrupts, NULL) == 0)
+        return 0;
+    int rc = -errno;
+    snprintf(err, size, "pthread: no handler for signal %d: %s", GT_PTHREAD_INTR, strerror(-rc));
+    return rc;
+}
+
+int gt_pthread_create(const struct gt_config *c, struct gt_runtime **out, char *err, size_t size)
+{
     struct gt_runtime *rt = calloc(1, sizeof *rt);
     if (!rt) {
         snprintf(err, size, "pthread: out of memory");
@@ -82,12 +92,13 @@ int gt_pthread_create(const struct gt_config *c, struct gt_runtime **out, char *
         rc = peer_places_limit(&rt->places, err, size);
     if (rc == 0)
         rc = probe_binding(&rt->places, err, size);
+    if (rc == 0)
+        rc = catch_intr(err, size);
     if (rc != 0) {
         peer_places_fini(&rt->places);
         free(rt);
         return rc;
     }
-    sigaction(GT_PTHREAD_INTR, &interrupts, NULL);
     init_attr(rt, c);
     init_due(rt);
     sem_init(&rt->event, 0, 0);
@@ -143,35 +154,37 @@ static void await_none(struct gt_runtime *rt, enum count what)
     }
 }
 
-/* I4. With the lock. */
+/* O1. Where the kernel cannot: longer than a store stays unseen. */
+static void fence_all(void)
+{
+    if (gt_os_membarrier() != 0)
+        gt_sleep_ns(GT_PTHREAD_NAP_NS);
+}
+
+/* I4, I5. With the lock. */
 static void drop_all(struct gt_runtime *rt)
 {
     rt->ending = true;
     for (struct gt_g *g = rt->living; g; g = g->next)
         gt_store_relaxed(&g->dropped, 1u);
+    fence_all();
     await_none(rt, COUNT_RUNNING);
     for (struct gt_g *g = rt->living; g; g = g->next)
         sem_post(&g->wake);
     await_none(rt, COUNT_DROPPABLE);
 }
 
-static bool timers_pending(struct gt_runtime *rt)
-{
-    peer_lock_take(&rt->timers.lock);
-    bool pending = rt->timers.n > 0 || rt->timers.running;
-    peer_lock_drop(&rt->timers.lock);
-    return pending;
-}
-
-/* A second look: every G has slept since the first, and nothing can wake one. */
+/* A second look: every G has slept since the first, and nothing can wake one. One that an
+ * earlier run left behind wakes nobody (I5). */
 static bool is_dead(struct gt_runtime *rt)
 {
-    bool dead = !timers_pending(rt);
+    bool dead = !peer_timers_pending(&rt->timers);
     pthread_mutex_lock(&rt->lock);
     dead = dead && rt->expected <= 0 && rt->living;
     for (struct gt_g *g = rt->living; g; g = g->next) {
         uint64_t begun = gt_load_relaxed(&g->sleeps);
-        dead = dead && gt_pthread_sleeps(g) && g->seen == begun;
+        bool left_behind = gt_load_relaxed(&g->dropped);
+        dead = dead && (left_behind || (gt_pthread_sleeps(g) && g->seen == begun));
         g->seen = begun;
     }
     pthread_mutex_unlock(&rt->lock);
@@ -205,10 +218,11 @@ int gt_pthread_run(struct gt_runtime *rt, gt_fn fn, void *arg)
     pthread_mutex_unlock(&rt->lock);
     if (busy)
         return -EBUSY;
+    peer_timers_open(&rt->timers);
     int rc = gt_pthread_g_start(rt, fn, arg, true);
     if (rc == 0)
         rc = wait_for_first(rt);
-    peer_timers_clear(&rt->timers);
+    peer_timers_close(&rt->timers);
     pthread_mutex_lock(&rt->lock);
     drop_all(rt);
     rt->running = false;
@@ -234,7 +248,9 @@ void gt_pthread_stats(struct gt_runtime *rt, struct gt_runtime_stats *out)
     out->exited = gt_load_acquire(&rt->exited); /* pair: Gs that ended */
     out->spawned = gt_load_relaxed(&rt->spawned);
     out->ms_started = out->spawned;
-    out->ms_now = out->spawned - out->exited;
+    pthread_mutex_lock(&rt->lock);
+    out->ms_now = rt->alive;
+    pthread_mutex_unlock(&rt->lock);
     out->callbacks = gt_load_relaxed(&rt->callbacks);
     peer_lock_take(&rt->timers.lock);
     out->timers_run = rt->timers.fired;
