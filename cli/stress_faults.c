@@ -5,6 +5,9 @@
  * its classes, and only that is found; who saw something before is named beside. A fault is found
  * when one of its runs found it. A find in a round that never entered the window which the fault
  * needs is a failure of the windows, and of the table.
+ *
+ * The files of a fault's first find are kept, and of each run that is no plain find; those of
+ * a thousand finds would fill the disk.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +17,7 @@
 #include "gauntlet/fault.h"
 #include "gauntlet/scheduler.h"
 #include "gauntlet/tracer.h"
+#include "harness/cell.h"
 #include "harness/seer.h"
 #include "stress_verb.h"
 
@@ -91,10 +95,12 @@ static bool run_once(struct table *t, struct row *row, uint32_t i)
         return false;
     point->done = true;
     gt_stress_replay(&row->plan, point, point->result.seed);
-    if (is_found(point))
-        row->found++;
-    else if (point->result.verdict != GT_STRESS_INCONCLUSIVE)
+    if (is_found(point)) {
+        if (row->found++ > 0 && sight(point)->window > 0)
+            gt_cell_forget_files(&point->cell, &point->result, true);
+    } else if (point->result.verdict != GT_STRESS_INCONCLUSIVE) {
         row->status = gt_exit_worse(row->status, gt_stress_exit(&point->result));
+    }
     return true;
 }
 
