@@ -18,7 +18,7 @@
 /* In the child: rounds that have begun; what the runtime claims of them. */
 static uint32_t rounds_begun;
 static gt_a32 claims; /* written on a G, read by the watch too */
-static enum gt_violation_class claimed = GT_VIOLATION_STACK;
+static unsigned claimed = GT_VIOLATION_STACK; /* a class */
 static uint64_t *broken;
 
 static int create_without(const struct gt_config *c, struct gt_runtime **rt, char *err, size_t size)
