@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What keep_<arch>.S knows of C's structs; core.h asserts that it is so. For both. */
+/* What keep_<arch>.S knows of C's structs; state.h asserts that it is so. For both. */
 #pragma once
 
 #define GT_OFFSET_M_G 24      /* struct gt_m: t.g */
