@@ -98,8 +98,10 @@ void gt_p_bind(struct gt_m *m, struct gt_p *p)
     if (m->rt->config.bind == GT_BIND_NONE || gt_m_is_bound_to(m, p) || m->extra)
         return;
     m->bound_to = p;
-    if (gt_topo_bind_thread(m->rt->topo, &p->place, m->bind_error, sizeof m->bind_error) != 0)
+    if (gt_topo_bind_thread(m->rt->topo, &p->place, m->bind_error, sizeof m->bind_error) != 0) {
+        m->bound_to = NULL; /* nobody knows where it is: it tries again */
         gt_add_relaxed(&m->rt->count.unbound, 1u);
+    }
 }
 
 void gt_p_wire(struct gt_m *m, struct gt_p *p)

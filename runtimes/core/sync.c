@@ -21,7 +21,8 @@
  *      the lock while the counter is not 0; who takes the counter to 0 with the bit set
  *      wakes everybody.
  *   O2 What came before a done happens before the wait that it lets go.
- * Progress: I3 bounds the wait by the queue's length times (1 ms + one critical section).
+ * Progress: I3 bounds the wait by the queue's length times (1 ms + one critical section + the
+ *   time until a G that was made ready runs: nobody else is woken meanwhile).
  * Limits: the counter of a wait group fits 31 bits.
  */
 #include "core/sync.h"
