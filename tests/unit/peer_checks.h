@@ -413,6 +413,9 @@ static const struct peer_check {
     {"timers end", GT_RT_TIMERS | GT_RT_PARK, check_timers_end, true, true},
     {"timers made", GT_RT_TIMERS, check_timers_made, true, true},
     {"locks end", GT_RT_PARK, check_locks_end, true, true},
+    {"spawners end", 0, check_spawners_end, true, true},
+    {"stacks end", 0, check_stacks_end, true, true},
+    {"reads end", GT_RT_NETPOLL, check_reads_end, true, true},
     {"shutdown", GT_RT_CALLBACK, check_shutdown, true, false},
 };
 #define PEER_CHECKS (sizeof peer_checks / sizeof peer_checks[0])

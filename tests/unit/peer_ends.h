@@ -4,6 +4,9 @@
  * neither the memory of its Gs nor the next run sees anything of it.
  */
 #pragma once
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "common/foreign.h"
 #include "peer_scene.h"
 
@@ -288,4 +291,106 @@ static void check_locks_end(void *arg)
     struct pulse p = {.s = s, .beats = &beats};
     must(s, s->ops->run(s->rt, leave_locked, &p) == 0);
     must(s, s->ops->run(s->rt, park_for_ever, s) == -EDEADLK);
+}
+
+/* ---- who is born, lends, or reads while a run ends ------------------------------------------------ */
+enum { LENT = 0x1e47, LENT_WORDS = 6 * 1024, SPAWN_ROUNDS = 30 };
+
+static void spawn_next(void *arg)
+{
+    const struct scene *s = arg;
+    s->ops->yield(); /* pth takes who is new first */
+    (void)s->ops->go(spawn_next, arg);
+}
+
+static void leave_spawners(void *arg)
+{
+    struct scene *s = arg;
+    for (int i = 0; i < MANY; i++)
+        must(s, s->ops->go(spawn_next, s) == 0);
+    yield_for_ever(s);
+}
+
+/* A G that is born while the run ends is dropped as those that were there: else each has a
+ * successor, and the run never ends. */
+static void check_spawners_end(void *arg)
+{
+    struct scene *s = arg;
+    for (int i = 0; i < SPAWN_ROUNDS; i++)
+        must(s, run_interrupted(s, leave_spawners, s) == -EINTR);
+    must(s, s->ops->run(s->rt, nothing, s) == 0);
+}
+
+struct loan {
+    struct scene *s;
+    const gt_a32 *words; /* on the stack of the first G */
+};
+
+static void read_loan(void *arg)
+{
+    const struct loan *l = arg;
+    struct scene *s = l->s;
+    const gt_a32 *words = l->words;
+    for (;; s->ops->yield())
+        for (int64_t until = s->ops->now() + 2 * MS; s->ops->now() < until;)
+            for (int i = 0; i < LENT_WORDS; i += 64)
+                must(s, gt_load_relaxed(&words[i]) == LENT);
+}
+
+static void lend(void *arg)
+{
+    struct loan *l = arg;
+    struct scene *s = l->s;
+    gt_a32 words[LENT_WORDS]; /* more than the C library keeps of a stack that is given up */
+    for (int i = 0; i < LENT_WORDS; i++)
+        gt_init(&words[i], LENT);
+    l->words = words;
+    for (int i = 0; i < 4; i++)
+        must(s, s->ops->go(read_loan, l) == 0);
+    yield_for_ever(s);
+}
+
+/* What a G lends others of its stack is there until none of them runs its own code any more. */
+static void check_stacks_end(void *arg)
+{
+    struct scene *s = arg;
+    for (int i = 0; i < END_ROUNDS; i++) {
+        struct loan l = {.s = s};
+        must(s, run_interrupted(s, lend, &l) == -EINTR);
+    }
+}
+
+static void read_late(void *arg)
+{
+    struct hand *h = arg;
+    static char late[8]; /* static: a late read is to be seen, not to crash */
+    (void)h->s->ops->fd_read(h->f, late, sizeof late);
+    note(h->s, "a read went on that nobody answered", __LINE__);
+}
+
+static void leave_reader(void *arg)
+{
+    struct hand *h = arg;
+    int err = 0;
+    h->f = keep(h->s->ops->fd_open((int)h->n, &err));
+    must(h->s, h->f && err == 0 && h->s->ops->go(read_late, h) == 0);
+    h->s->ops->sleep(50 * MS); /* by then it waits */
+}
+
+/* Who waits in a read when the run ends reads nothing more: what comes stays in the file, and
+ * what it was to be read into is the caller's again. */
+static void check_reads_end(void *arg)
+{
+    struct scene *s = arg;
+    struct hand h = {.s = s};
+    int fds[2];
+    char byte = 'x', got = 0;
+    must(s, gt_call_socketpair(fds) == 0);
+    h.n = (uint64_t)dup(fds[1]); /* the runtime's, which may close it */
+    must(s, s->ops->run(s->rt, leave_reader, &h) == 0);
+    must(s, send(fds[0], &byte, 1, MSG_NOSIGNAL) == 1);
+    (void)gt_call_nap(20 * MS);
+    must(s, recv(fds[1], &got, 1, MSG_DONTWAIT) == 1 && got == 'x');
+    close(fds[0]);
+    close(fds[1]);
 }

@@ -19,6 +19,12 @@
  * I3 wakes <= sleeps <= wakes + 1: as in peers/pthread/pthread.c.
  * I4 Gs that a run leaves behind go in two steps, as in peers/pthread/pthread.c; they leave by
  *    an exception, and give back what mutexes they hold.
+ * I5 A stack is there, as its G left it, until no G of the run executes its own code: as I6 of
+ *    peers/pthread/pthread.c. Who waits for that (`ends`) holds no lock but its own mutexes.
+ * O1 Sequentially consistent, so that one of two that cross is seen: alive := true in spawn and
+ *    `ending`, against ending := true in drop_all and the looks at who is alive; timed := false
+ *    and `dropped`, against dropped := true and the looks at who runs. So nobody is born, or goes
+ *    on, unseen by drop_all and not dropped.
  *
  * Limits: a system call blocks the worker and all that it would run: no GT_RT_SYSCALL. No
  * files: the library has none. A G that waits for a mutex is never taken for deadlocked. A
@@ -105,7 +111,7 @@ static void op_mutex_lock(gt_mutex *m)
     g->timed.store(true, std::memory_order_relaxed);
     m->m.lock();
     set_current(g);
-    g->timed.store(false, std::memory_order_relaxed);
+    g->timed.store(false); /* O1 */
     m->next = g->held;
     g->held = m;
     (void)peer_entered();
@@ -132,7 +138,7 @@ static void op_sleep(int64_t ns)
         boost::this_fiber::sleep_until(std::min(until, steady::now() + sleep_slice));
         set_current(g);
     } while (!g->dropped.load(std::memory_order_relaxed) && steady::now() < until);
-    g->timed.store(false, std::memory_order_relaxed);
+    g->timed.store(false); /* O1 */
     (void)peer_entered();
 }
 

@@ -44,6 +44,7 @@ struct alignas(64) gt_g {
     std::atomic<uint64_t> sleeps, wakes; /* I3 */
     std::atomic<bool> alive, dropped;
     std::atomic<bool> timed; /* sleeps for a time, or waits for a mutex */
+    std::atomic<bool> ends;  /* I5: waits for the others, and runs its own code no more */
     uint64_t seen; /* sleeps at the last look */
     uint8_t permit;
 };
@@ -57,6 +58,10 @@ gt_g *current();
 void set_current(gt_g *g);
 worker *here();
 void enter_worker(worker *w);
+/* The calling G leaves, when nobody has a use for its stack any more (I5). No lock is held. */
+[[noreturn]] void leave(gt_g *g);
+/* The wait of it, also for a G that ends. */
+void await_quiet(gt_g *g);
 
 /* ---- run.cc --------------------------------------------------------------------------------- */
 int spawn(gt_runtime *rt, gt_fn fn, void *arg, bool first); /* 0, -ENOMEM */
@@ -80,7 +85,7 @@ static inline gt_g *peer_entered()
 {
     gt_g *g = current();
     if (g && __builtin_expect(g->dropped.load(std::memory_order_relaxed), 0))
-        throw left{};
+        leave(g);
     return g;
 }
 
@@ -195,6 +200,7 @@ struct gt_runtime {
     uint32_t procs;
     std::unique_ptr<worker[]> workers;
     std::atomic<bool> running, interrupted, closing;
+    std::atomic<bool> ending; /* O1: Gs are dropped */
     std::atomic<int> refused; /* what a worker's binding returned */
     pthread_barrier_t together;
 
@@ -202,6 +208,7 @@ struct gt_runtime {
     bf::condition_variable changed;
     /* Guarded by: m. */
     bool first_done, ended;
+    bool quiet; /* I5: no G runs its own code any more */
 
     peer_lock blocks;
     /* Guarded by: blocks. */

@@ -120,7 +120,7 @@ template <typename Fn> static void each_g(gt_runtime *rt, Fn &&fn)
     for (; c; c = c->next)
         for (size_t i = 0; i < chunk_blocks; i++) {
             gt_g *g = g_of_block(rt, c->base, i);
-            if (g->alive.load(std::memory_order_acquire) && !fn(g))
+            if (g->alive.load() && !fn(g)) /* O1 */
                 return;
         }
 }
@@ -140,6 +140,22 @@ static void unlock_held(gt_g *g)
         g->held = m->next;
         m->m.unlock();
     }
+}
+
+void gt_boost::await_quiet(gt_g *g)
+{
+    gt_runtime *rt = g->rt;
+    g->ends.store(true, std::memory_order_release);
+    std::unique_lock<bf::mutex> lk{rt->m};
+    rt->changed.wait(lk, [rt] { return rt->quiet; });
+    lk.unlock();
+    set_current(g);
+}
+
+void gt_boost::leave(gt_g *g)
+{
+    await_quiet(g);
+    throw left{};
 }
 
 /* It has ended with a mutex held, which nobody else may unlock: until the run ends it sleeps, so
@@ -174,6 +190,8 @@ struct body {
             end_of_first(g->rt);
         if (whole && g->held)
             sleep_until_dropped(g);
+        if (first || g->rt->ending.load(std::memory_order_relaxed))
+            await_quiet(g);
         unlock_held(g);
         g->alive.store(false, std::memory_order_release);
     }
@@ -196,9 +214,12 @@ int gt_boost::spawn(gt_runtime *rt, gt_fn fn, void *arg, bool first)
     g->wakes.store(0, std::memory_order_relaxed);
     g->dropped.store(false, std::memory_order_relaxed);
     g->timed.store(false, std::memory_order_relaxed);
+    g->ends.store(false, std::memory_order_relaxed);
     g->seen = 0;
     g->permit = PEER_NONE;
-    g->alive.store(true, std::memory_order_release);
+    g->alive.store(true); /* O1 */
+    if (rt->ending.load())
+        g->dropped.store(true, std::memory_order_relaxed);
     count_up(w->spawned);
     bf::fiber{bf::launch::post, std::allocator_arg, block_allocator{g}, body{g, first}}.detach();
     return 0;
@@ -277,7 +298,8 @@ static uint64_t activity(const gt_runtime *rt)
     return sum;
 }
 
-/* Every living G has slept since the last look. */
+/* Every living G has slept since the last look, unless one woke another that had been looked at,
+ * and then ended: that is activity. */
 static bool all_asleep(gt_runtime *rt)
 {
     bool asleep = true;
@@ -303,30 +325,45 @@ static int wait_for_first(gt_runtime *rt)
             return -EINTR;
         uint64_t now = activity(rt);
         if (woken == bf::cv_status::timeout && now == last && !peer_timers_pending(&rt->timers) &&
-            all_asleep(rt))
+            all_asleep(rt) && activity(rt) == now)
             return -EDEADLK;
         last = now;
     }
     return 0;
 }
 
-/* I4. A G that is dropped while it waits for a mutex or for time leaves when it has waited. */
-static void drop_all(gt_runtime *rt)
+static bool runs(const gt_g *g)
 {
-    bool any = true, running = true;
-    each_g(rt, [](gt_g *g) {
-        g->dropped.store(true, std::memory_order_relaxed);
-        return true;
-    });
-    while (running) {
+    return !g->ends.load(std::memory_order_acquire) && !g->timed.load() && !sleeps(g);
+}
+
+static void await_rest(gt_runtime *rt)
+{
+    for (bool running = true; running;) {
         running = false;
         each_g(rt, [&](gt_g *g) {
-            running = !sleeps(g) && !g->timed.load(std::memory_order_relaxed);
+            running = runs(g);
             return !running;
         });
         if (running)
             boost::this_fiber::sleep_for(std::chrono::microseconds{200});
     }
+}
+
+/* I4, I5. A G that is dropped while it waits for a mutex or for time leaves when it has waited. */
+static void drop_all(gt_runtime *rt)
+{
+    bool any = true;
+    rt->ending.store(true); /* O1 */
+    each_g(rt, [](gt_g *g) {
+        g->dropped.store(true);
+        return true;
+    });
+    await_rest(rt);
+    std::unique_lock<bf::mutex> lk{rt->m};
+    rt->quiet = true;
+    rt->changed.notify_all();
+    lk.unlock();
     while (any) {
         any = false;
         each_g(rt, [&](gt_g *g) {
@@ -431,8 +468,9 @@ int gt_boost::op_run(gt_runtime *rt, gt_fn fn, void *arg)
     int rc;
     if (rt->running.exchange(true))
         return -EBUSY;
-    rt->first_done = rt->ended = rt->timers_end = rt->kicked = false;
+    rt->first_done = rt->ended = rt->quiet = rt->timers_end = rt->kicked = false;
     rt->closing.store(false);
+    rt->ending.store(false);
     rt->refused.store(0);
     for (uint32_t i = 0; i < rt->procs; i++)
         rt->workers[i].algorithm.store(nullptr);

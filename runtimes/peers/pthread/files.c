@@ -69,7 +69,8 @@ static int64_t transfer(struct gt_fd *f, void *to, const void *from, size_t n)
         struct gt_g *g = gt_pthread_entered();
         if (!go_inside(f, &io))
             return -EBADF;
-        gt_store_relaxed(&g->state, (uint32_t)IN_SYSTEM);
+        g->thread = io.thread;
+        gt_store_release(&g->state, (uint32_t)IN_FILE); /* pair: inside a file */
         r = to ? gt_os_read(f->fd, to, n) : gt_os_write(f->fd, from, n);
         bool open = come_outside(f, &io);
         gt_pthread_back(g);

@@ -19,7 +19,7 @@ struct peer_lock {
 };
 
 /* What a G does that is not its own code: for dumps, and for who drops it. */
-enum state { IN_CODE, IN_SLEEP, IN_TIME, IN_MUTEX, IN_SYSTEM };
+enum state { IN_CODE, IN_SLEEP, IN_TIME, IN_MUTEX, IN_SYSTEM, IN_FILE, IN_END };
 
 struct gt_g {
     struct gt_runtime *rt;
@@ -31,6 +31,7 @@ struct gt_g {
     gt_a64 wakes;  /* given. Written by: who wakes it, one for each sleep */
     gt_a32 state;  /* enum state. Written by: the G */
     gt_a32 dropped;
+    pthread_t thread; /* Written by: the G, before state := IN_FILE */
     uint64_t seen; /* sleeps at the last look. Guarded by: rt->lock */
     uint64_t run; /* which of the runtime's runs it belongs to */
     uint8_t permit;
@@ -112,6 +113,8 @@ struct gt_runtime {
     uint64_t refs;    /* I2: Gs, and the owner */
     int64_t expected; /* foreign calls */
     bool running, ending;
+    bool quiet;              /* I6: of the last run no G runs its own code any more */
+    pthread_cond_t quietens; /* quiet := true */
     /* Timers have a thread of their own, from the first on. */
     struct peer_timers timers;
     pthread_cond_t due; /* with timers.lock */
@@ -144,7 +147,8 @@ void gt_pthread_release(struct gt_runtime *rt);
 struct gt_g *gt_pthread_g_new(struct gt_runtime *rt, gt_fn fn, void *arg);
 /* Calls its function on this thread. false: it was dropped. */
 bool gt_pthread_g_run(struct gt_g *g);
-/* The last that a G does: the runtime may be gone when it returns. */
+/* The last that a G does, when the others have no more use for its stack (I6): the runtime may be
+ * gone when it returns. */
 void gt_pthread_g_end(struct gt_g *g, bool whole);
 /* 0, -ENOMEM, -EAGAIN. */
 int gt_pthread_g_start(struct gt_runtime *rt, gt_fn fn, void *arg, bool first);

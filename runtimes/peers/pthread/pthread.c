@@ -14,10 +14,15 @@
  * I4 Gs that a run leaves behind go in two steps: those that run leave at their next call of an
  *    op (longjmp to the start of the thread, no lock held); only when none runs are those that
  *    sleep woken to leave. So nobody meets a queue with a waiter whose stack is gone.
- * I5 run() does not wait for a G that waits for a mutex or is in a system call: it may never
- *    come back. One that does touches what it waited for (mutex, file), its struct gt_g and the
- *    runtime (I2), and leaves: its own code, and what that points to, is of a run that is over.
- *    So a mutex or a file at which a run left a G waiting may not be freed.
+ * I5 run() does not wait for a G that waits for a mutex or is in a system call of its own: it may
+ *    never come back. One that does touches the mutex, its struct gt_g and the runtime (I2), and
+ *    leaves: its own code, and what that points to, is of a run that is over. So a mutex at which
+ *    a run left a G waiting may not be freed. Who is inside a file is sent signals until it has
+ *    come out: its buffer is the caller's when run() returns.
+ * I6 A stack is there, as its G left it, until no G of the run executes its own code, is inside a
+ *    file, and no timer's fn runs: the first G, and each that leaves or ends while the run ends,
+ *    waits for that (`quiet`) on its own stack, one that leaves without giving up a frame. Who
+ *    waits so is not waited for (IN_END); it holds no lock but mutexes of its own code.
  * O1 Between state := IN_CODE and a look at `dropped` on a G's thread, and dropped := 1 and a
  *    look at the states in drop_all, at least one look sees the other's store: drop_all makes
  *    every thread pass a fence in between, so a G needs none.
@@ -40,11 +45,28 @@ struct gt_g *gt_pthread_self(void)
     return self_g;
 }
 
+/* With rt->lock. One that an earlier run left behind has nobody to wait for. */
+static void await_quiet(struct gt_g *g)
+{
+    struct gt_runtime *rt = g->rt;
+    gt_store_relaxed(&g->state, (uint32_t)IN_END);
+    while (!rt->quiet && (g->first || rt->ending) && g->run == rt->runs)
+        pthread_cond_wait(&rt->quietens, &rt->lock);
+}
+
+static GT_NORETURN void leave(struct gt_g *g)
+{
+    pthread_mutex_lock(&g->rt->lock);
+    await_quiet(g);
+    pthread_mutex_unlock(&g->rt->lock);
+    longjmp(g->home, LEFT);
+}
+
 struct gt_g *gt_pthread_entered(void)
 {
     struct gt_g *g = self_g;
     if (g && gt_unlikely(gt_load_relaxed(&g->dropped)))
-        longjmp(g->home, LEFT);
+        leave(g);
     return g;
 }
 
@@ -64,7 +86,7 @@ static bool may_stay(struct gt_g *g)
 void gt_pthread_back(struct gt_g *g)
 {
     if (gt_unlikely(!may_stay(g)))
-        longjmp(g->home, LEFT);
+        leave(g);
 }
 
 /* ---- sleep and wake --------------------------------------------------------------------------- */
@@ -94,6 +116,7 @@ static void free_runtime(struct gt_runtime *rt)
     }
     peer_timers_fini(&rt->timers);
     pthread_cond_destroy(&rt->due);
+    pthread_cond_destroy(&rt->quietens);
     pthread_mutex_destroy(&rt->lock);
     pthread_attr_destroy(&rt->attr);
     sem_destroy(&rt->event);
@@ -145,12 +168,10 @@ struct gt_g *gt_pthread_g_new(struct gt_runtime *rt, gt_fn fn, void *arg)
     return g;
 }
 
-void gt_pthread_g_end(struct gt_g *g, bool whole)
+/* With rt->lock, which it drops. */
+static void free_g(struct gt_g *g)
 {
     struct gt_runtime *rt = g->rt;
-    if (whole)
-        gt_add_acq_rel(&rt->exited, 1u); /* pair: Gs that ended */
-    pthread_mutex_lock(&rt->lock);
     if (g->prev)
         g->prev->next = g->next;
     else
@@ -160,11 +181,21 @@ void gt_pthread_g_end(struct gt_g *g, bool whole)
     g->next = rt->free;
     rt->free = g;
     rt->alive--;
+    gt_pthread_release(rt);
+}
+
+void gt_pthread_g_end(struct gt_g *g, bool whole)
+{
+    struct gt_runtime *rt = g->rt;
+    if (whole)
+        gt_add_acq_rel(&rt->exited, 1u); /* pair: Gs that ended */
+    pthread_mutex_lock(&rt->lock);
     if (g->first && g->run == rt->runs) {
         gt_store_release(&rt->first_done, 1u); /* pair: first G */
         sem_post(&rt->event);
     }
-    gt_pthread_release(rt);
+    await_quiet(g);
+    free_g(g);
 }
 
 /* exit() comes back here, too. */
@@ -211,8 +242,8 @@ int gt_pthread_g_start(struct gt_runtime *rt, gt_fn fn, void *arg, bool first)
     if (rc == 0)
         return 0;
     gt_sub_relaxed(&rt->spawned, 1u);
-    g->first = false;
-    gt_pthread_g_end(g, false);
+    pthread_mutex_lock(&rt->lock);
+    free_g(g);
     return rc == ENOMEM ? -ENOMEM : -EAGAIN;
 }
 
@@ -289,7 +320,7 @@ static void op_mutex_lock(struct gt_mutex *m)
     pthread_mutex_lock(&m->m);
     if (!may_stay(g)) { /* I5: the next that waits is let go, too */
         pthread_mutex_unlock(&m->m);
-        longjmp(g->home, LEFT);
+        leave(g);
     }
 }
 

@@ -12,7 +12,8 @@
 #define SANITIZER_ROOM (GT_ASAN || GT_TSAN ? 256u * 1024u : 0u)
 
 static const char *const state_names[] = {"runs", "sleeps", "sleeps for a time",
-                                          "waits for a mutex", "is in a system call"};
+                                          "waits for a mutex", "is in a system call",
+                                          "is inside a file", "ends"};
 
 /* ---- create, destroy ------------------------------------------------------------------------------ */
 struct probe {
@@ -103,6 +104,7 @@ int gt_pthread_create(const struct gt_config *c, struct gt_runtime **out, char *
     init_due(rt);
     sem_init(&rt->event, 0, 0);
     pthread_mutex_init(&rt->lock, NULL);
+    pthread_cond_init(&rt->quietens, NULL);
     peer_timers_init(&rt->timers);
     rt->refs = 1;
     rt->ending = true; /* no run: who calls in is turned away */
@@ -133,21 +135,37 @@ void gt_pthread_destroy(struct gt_runtime *rt)
 /* ---- run ------------------------------------------------------------------------------------------- */
 enum count { COUNT_RUNNING, COUNT_DROPPABLE };
 
-/* With the lock. Running: may meet a queue. Droppable: will leave. */
+/* Neither runs nor will by itself before the run is quiet. */
+static bool rests(struct gt_g *g)
+{
+    uint32_t state = gt_load_relaxed(&g->state);
+    return gt_pthread_sleeps(g) || state == IN_TIME || state == IN_END;
+}
+
+/* With the lock. Running: may meet a queue, or a buffer. Droppable: will leave. */
 static uint64_t count(struct gt_runtime *rt, enum count what)
 {
     uint64_t n = 0;
     for (struct gt_g *g = rt->living; g; g = g->next) {
         uint32_t state = gt_load_relaxed(&g->state);
         bool away = state == IN_MUTEX || state == IN_SYSTEM;
-        n += !away && (what == COUNT_DROPPABLE || (!gt_pthread_sleeps(g) && state != IN_TIME));
+        n += !away && (what == COUNT_DROPPABLE || !rests(g));
     }
     return n;
+}
+
+/* With the lock, so that none of their threads ends. Once is not enough: gt_pthread_fd_close. */
+static void interrupt_files(struct gt_runtime *rt)
+{
+    for (struct gt_g *g = rt->living; g; g = g->next)
+        if (gt_load_acquire(&g->state) == IN_FILE) /* pair: inside a file */
+            pthread_kill(g->thread, GT_PTHREAD_INTR);
 }
 
 static void await_none(struct gt_runtime *rt, enum count what)
 {
     while (count(rt, what) > 0) {
+        interrupt_files(rt);
         pthread_mutex_unlock(&rt->lock);
         gt_sleep_ns(GT_PTHREAD_NAP_NS);
         pthread_mutex_lock(&rt->lock);
@@ -161,7 +179,7 @@ static void fence_all(void)
         gt_sleep_ns(GT_PTHREAD_NAP_NS);
 }
 
-/* I4, I5. With the lock. */
+/* I4 to I6. With the lock. */
 static void drop_all(struct gt_runtime *rt)
 {
     rt->ending = true;
@@ -169,6 +187,8 @@ static void drop_all(struct gt_runtime *rt)
         gt_store_relaxed(&g->dropped, 1u);
     fence_all();
     await_none(rt, COUNT_RUNNING);
+    rt->quiet = true;
+    pthread_cond_broadcast(&rt->quietens);
     for (struct gt_g *g = rt->living; g; g = g->next)
         sem_post(&g->wake);
     await_none(rt, COUNT_DROPPABLE);
@@ -178,8 +198,9 @@ static void drop_all(struct gt_runtime *rt)
  * earlier run left behind wakes nobody (I5). */
 static bool is_dead(struct gt_runtime *rt)
 {
-    bool dead = !peer_timers_pending(&rt->timers);
     pthread_mutex_lock(&rt->lock);
+    /* with the lock: a G that starts one now is still there to be seen below */
+    bool dead = !peer_timers_pending(&rt->timers);
     dead = dead && rt->expected <= 0 && rt->living;
     for (struct gt_g *g = rt->living; g; g = g->next) {
         uint64_t begun = gt_load_relaxed(&g->sleeps);
@@ -212,7 +233,7 @@ int gt_pthread_run(struct gt_runtime *rt, gt_fn fn, void *arg)
     if (!busy) {
         rt->running = true;
         rt->runs++;
-        rt->ending = false;
+        rt->ending = rt->quiet = false;
         gt_store_relaxed(&rt->first_done, 0u);
     }
     pthread_mutex_unlock(&rt->lock);
