@@ -40,7 +40,7 @@ struct gt_cell_life {
     uint64_t lost;   /* entries */
     struct gt_truth *space;          /* the comparisons' memory, from round to round; NULL: each its own */
     struct gt_windows_space windows; /* and the counters' */
-    bool saved;      /* its files; r->saved_traces of them are traces */
+    bool saved;      /* its files */
     const struct gt_fault_info *hunted; /* gt_fault_hunted */
     uint32_t mute; /* bits of the oracles that have seen it, or another has: of traces and journal, only
                       that which must see it still looks */
@@ -67,9 +67,12 @@ void gt_cell_judge_windows(struct gt_cell_life *l);
 
 /* keep.c: the round's files into the cell's folder, once. */
 void gt_cell_save_round(struct gt_cell_life *l);
-/* The files of an earlier round of c, listed in r or not, are none of the cell's any more; its
- * dump stays where another has been written over it. Any process. */
-void gt_cell_forget_files(const struct gt_stress_cell *c, struct gt_stress_result *r, bool dump);
+/* What files c has left, listed in r or not, are none of the cell's any more; its last words' stay
+ * unless `last`. Any process. */
+void gt_cell_forget_files(const struct gt_stress_cell *c, struct gt_stress_result *r, bool last);
+/* Of its last words: 0 is the dump, 1 to GT_LAST_TRACES are traces. */
+#define GT_LAST_TRACES 4
+void gt_cell_last_path(const struct gt_stress_cell *c, int i, char *buf, size_t size);
 /* The last trace of the round to cell->trace. */
 void gt_cell_keep_trace(struct gt_cell_life *l);
 /* Where files of the cell go: "FOLDER/NAME-1" without suffix. */

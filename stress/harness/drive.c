@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/child.h"
@@ -46,21 +47,22 @@ static bool is_crash(int signo)
 /* What the child's last words left. */
 static void list_files(const struct gt_stress_cell *c, struct gt_stress_result *r)
 {
-    char stem[256], path[300];
-    gt_cell_stem(c, stem, sizeof stem);
-    for (int i = 0; i < 5; i++) {
-        if (i == 0)
-            snprintf(path, sizeof path, "%s.dump", stem);
-        else
-            snprintf(path, sizeof path, "%s.%d.trace", stem, i);
+    char path[300];
+    for (int i = 0; i <= GT_LAST_TRACES; i++) {
+        gt_cell_last_path(c, i, path, sizeof path);
         if (access(path, R_OK) == 0)
             gt_result_file(r, path);
     }
 }
 
-/* What its process came to, of which no round was compared. dumped: it has left a dump. */
+static bool spoke(const struct gt_stress_cell *c, uint32_t far)
+{
+    return gt_load_relaxed(c->words) >= far;
+}
+
+/* What its process came to, of which no round was compared. */
 static void lost_life(const struct gt_stress_cell *c, struct gt_stress_result *r, const char *cls,
-                      enum gt_stress_verdict v, const char *why, bool dumped)
+                      enum gt_stress_verdict v, const char *why)
 {
     const struct gt_fault_info *hunted = gt_fault_hunted(c);
     bool first = r->inconsistencies == 0, others = hunted && !r->due.name[0];
@@ -73,8 +75,7 @@ static void lost_life(const struct gt_stress_cell *c, struct gt_stress_result *r
     gt_fault_note(hunted, r, r->ns, NULL);
     gt_result_say(r, v, "%s", why);
     if (others)
-        gt_cell_forget_files(c, r, !dumped); /* of an earlier round */
-    list_files(c, r);
+        gt_cell_forget_files(c, r, !spoke(c, GT_WORDS_DUMPED)); /* of an earlier round */
 }
 
 static void judge_end(const struct gt_stress_cell *c, struct gt_stress_result *r,
@@ -84,18 +85,18 @@ static void judge_end(const struct gt_stress_cell *c, struct gt_stress_result *r
     gt_child_describe(end, why, sizeof why);
     bool crash = end.how == GT_CHILD_KILLED && is_crash(end.code);
     bool late = end.how == GT_CHILD_TIMED_OUT;
-    /* Under a sanitizer the crash had no handler; out of time, the child may have had none. */
-    bool unsaid = (crash && (GT_TSAN || GT_ASAN)) || (late && end.code == 0);
     if (crash)
-        lost_life(c, r, "crash", GT_STRESS_FAILED, why, !unsaid);
+        lost_life(c, r, "crash", GT_STRESS_FAILED, why);
     else if (late)
-        lost_life(c, r, "no-progress", GT_STRESS_INCONSISTENT, why, !unsaid);
+        lost_life(c, r, "no-progress", GT_STRESS_INCONSISTENT, why);
     else if (end.how == GT_CHILD_KILLED || c->config.fault) /* an exit status shows no fault */
         gt_result_say(r, GT_STRESS_INCOMPLETE, "%s", why);
     else
-        lost_life(c, r, "exit", GT_STRESS_FAILED, why, false); /* a sanitizer's report, mostly */
-    *bailed = (crash || late) && c->bail_fd >= 0;
-    if (*bailed && unsaid) {
+        lost_life(c, r, "exit", GT_STRESS_FAILED, why); /* a sanitizer's report, mostly */
+    if (spoke(c, GT_WORDS_DUMPED))
+        list_files(c, r);
+    *bailed = c->bail_fd >= 0 && (crash || late || spoke(c, GT_WORDS_SAID));
+    if (*bailed && !spoke(c, GT_WORDS_SAID)) { /* it had no handler, or no time for it */
         (void)gt_write_all(c->bail_fd, "Bail out! ", 10);
         (void)gt_write_all(c->bail_fd, why, strlen(why));
         (void)gt_write_all(c->bail_fd, "\n", 1);
@@ -118,15 +119,12 @@ static int listen_to(struct gt_child *child, const struct gt_stress_cell *c,
     }
 }
 
-int gt_stress_drive(struct gt_stress_cell *c, const struct gt_drive *d, struct gt_stress_result *r,
-                    bool *bailed)
+/* In a child process. 0, -EINTR. */
+static int drive_child(struct gt_stress_cell *c, const struct gt_drive *d, struct gt_stress_result *r,
+                       bool *bailed)
 {
     struct gt_child child;
     int64_t start = gt_child_clock(), deadline = start + c->duration_ns + SLACK_NS;
-    memset(r, 0, sizeof *r);
-    r->seed = c->config.seed;
-    c->owner = (int)getpid();
-    *bailed = false;
     int rc = gt_child_start(&child, child_main, c);
     if (rc != 0) {
         gt_result_say(r, GT_STRESS_INCOMPLETE, "no child process: %s", strerror(-rc));
@@ -134,6 +132,8 @@ int gt_stress_drive(struct gt_stress_cell *c, const struct gt_drive *d, struct g
     }
     rc = listen_to(&child, c, d, r, deadline);
     struct gt_child_end end = gt_child_finish(&child, rc == -EINTR ? 0 : deadline);
+    if (!r->whole && r->n_files == 0) /* it was at them when it ended */
+        gt_cell_forget_files(c, r, !spoke(c, GT_WORDS_DUMPED));
     if (rc == -EINTR || (end.how == GT_CHILD_KILLED && d->stop && *d->stop)) {
         gt_result_say(r, GT_STRESS_INCOMPLETE, "interrupted");
         return -EINTR;
@@ -147,4 +147,24 @@ int gt_stress_drive(struct gt_stress_cell *c, const struct gt_drive *d, struct g
         gt_result_say(r, GT_STRESS_INCOMPLETE, "no round was run");
     gt_fault_judge(c, r);
     return 0;
+}
+
+int gt_stress_drive(struct gt_stress_cell *c, const struct gt_drive *d, struct gt_stress_result *r,
+                    bool *bailed)
+{
+    memset(r, 0, sizeof *r);
+    r->seed = c->config.seed;
+    c->owner = (int)getpid();
+    *bailed = false;
+    c->words = mmap(NULL, sizeof *c->words, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (c->words == MAP_FAILED) {
+        c->words = NULL;
+        gt_result_say(r, GT_STRESS_INCOMPLETE, "no memory for a cell");
+        return 0;
+    }
+    gt_cell_forget_files(c, r, true); /* of a run that had the same folder */
+    int rc = drive_child(c, d, r, bailed);
+    munmap(c->words, sizeof *c->words);
+    c->words = NULL;
+    return rc;
 }

@@ -16,7 +16,8 @@ struct gt_drive {
     void *arg;
 };
 
-/* Runs it and waits. *bailed: "Bail out!" was written to the cell's bail_fd. -EINTR: it was
- * asked to stop; else 0, and the result says how it went. */
+/* Runs it and waits; files that an earlier run left under the cell's names are removed. *bailed:
+ * "Bail out!" was written to the cell's bail_fd. -EINTR: it was asked to stop; else 0, and the
+ * result says how it went. */
 int gt_stress_drive(struct gt_stress_cell *c, const struct gt_drive *d, struct gt_stress_result *r,
                     bool *bailed);

@@ -101,7 +101,6 @@ void gt_cell_save_round(struct gt_cell_life *l)
     if (l->saved)
         return;
     l->saved = true;
-    l->r->saved_traces = (uint32_t)n;
     gt_cell_stem(l->cell, stem, sizeof stem);
     if (l->n_journal > 0) {
         snprintf(path, sizeof path, "%s.journal", stem);
@@ -115,23 +114,40 @@ void gt_cell_save_round(struct gt_cell_life *l)
     }
 }
 
-/* r names a few of them only. */
-void gt_cell_forget_files(const struct gt_stress_cell *c, struct gt_stress_result *r, bool dump)
+void gt_cell_last_path(const struct gt_stress_cell *c, int i, char *buf, size_t size)
+{
+    char stem[256];
+    gt_cell_stem(c, stem, sizeof stem);
+    if (i == 0)
+        snprintf(buf, size, "%s.dump", stem);
+    else
+        snprintf(buf, size, "%s.%d.trace", stem, i);
+}
+
+/* Whatever their number was: r names a few of them only, and none where the cell died over them. */
+static void remove_traces(const char *stem)
+{
+    char path[300];
+    trace_path(stem, 0, 1, path, sizeof path);
+    (void)unlink(path);
+    for (size_t i = 0; i < GT_ROUND_TRACES; i++) {
+        trace_path(stem, i, GT_ROUND_TRACES, path, sizeof path);
+        (void)unlink(path);
+    }
+}
+
+void gt_cell_forget_files(const struct gt_stress_cell *c, struct gt_stress_result *r, bool last)
 {
     char stem[256], path[300];
-    if (r->n_files == 0)
-        return;
     gt_cell_stem(c, stem, sizeof stem);
     snprintf(path, sizeof path, "%s.journal", stem);
     (void)unlink(path);
-    snprintf(path, sizeof path, "%s.dump", stem);
-    if (dump)
-        (void)unlink(path);
-    for (size_t i = 0; i < r->saved_traces; i++) {
-        trace_path(stem, i, r->saved_traces, path, sizeof path);
+    remove_traces(stem);
+    for (int i = 0; last && i <= GT_LAST_TRACES; i++) {
+        gt_cell_last_path(c, i, path, sizeof path);
         (void)unlink(path);
     }
-    r->n_files = r->saved_traces = 0;
+    r->n_files = 0;
 }
 
 void gt_cell_keep_trace(struct gt_cell_life *l)

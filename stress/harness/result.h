@@ -5,6 +5,7 @@
  * Thread-safety: none.
  */
 #pragma once
+#include "gauntlet/atomic.h"
 #include "gauntlet/runtime.h"
 #include "stress.h"
 
@@ -55,6 +56,12 @@ struct gt_stress_cell {
     bool quiet;              /* dumps go to files only */
     int bail_fd;             /* where "Bail out!" is written, -1: nowhere */
     int owner;               /* process id of who asked, in the names of temporary files */
+    gt_a32 *words;           /* how far its last words came: shared with its process; NULL: nobody asks */
+};
+
+enum {
+    GT_WORDS_SAID = 1,   /* "Bail out!", where there is a bail_fd */
+    GT_WORDS_DUMPED = 2, /* the dump was begun */
 };
 
 #define GT_STRESS_CLASSES 96
@@ -102,7 +109,6 @@ struct gt_stress_result {
     uint32_t n_says;
     char files[GT_STRESS_FILES][256]; /* the first that are left */
     uint32_t n_files;
-    uint32_t saved_traces; /* of the round that was saved: all that are left of it */
 };
 
 /* n more of a class. Past the last slot they are counted in the sum only. */

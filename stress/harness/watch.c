@@ -28,7 +28,6 @@
 #define S 1000000000ll
 #define LOOK_MS 5
 #define STUCK_NS (GT_TSAN || GT_ASAN ? 120 * S : 15 * S)
-#define DUMP_TRACES 4
 
 struct gt_watch {
     struct gt_cell_life *life;
@@ -39,6 +38,7 @@ struct gt_watch {
     int64_t stuck_ns;
     /* Guarded by: lock */
     bool stop, in_round;
+    uint64_t round;       /* its number: what was seen in one says nothing of the next */
     int64_t end;          /* of the round */
     uint64_t transitions; /* at its begin */
     uint64_t most;
@@ -48,7 +48,7 @@ struct gt_watch {
 
 /* Of the cell that runs: what the handler may touch. */
 static struct gt_watch *watched;
-static char bail_text[300], dump_path[300], trace_stem[256];
+static char bail_text[300], last_path[GT_LAST_TRACES + 1][300];
 static struct sigaction before[NSIG];
 
 /* ---- the end of a process that goes no further -------------------------- */
@@ -64,21 +64,13 @@ static void copy_out(int from, const char *path)
         close(to);
 }
 
-/* stem + ".N.trace", by hand: nothing here may allocate. */
 static void leave_traces(struct gt_stress *s)
 {
-    char path[280];
     uint32_t n = 0;
-    for (uint32_t i = 0; i < GT_ROUND_TRACES && n < DUMP_TRACES; i++) {
+    for (uint32_t i = 0; i < GT_ROUND_TRACES && n < GT_LAST_TRACES; i++) {
         const struct gt_round_trace *t = &s->traces[i];
-        if (!t->started || t->fd < 0 || t->order == 0)
-            continue;
-        size_t at = strlen(trace_stem);
-        memcpy(path, trace_stem, at);
-        path[at++] = '.';
-        path[at++] = (char)('1' + n++);
-        memcpy(path + at, ".trace", 7);
-        copy_out(t->fd, path);
+        if (t->started && t->fd >= 0 && t->order != 0)
+            copy_out(t->fd, last_path[++n]);
     }
 }
 
@@ -86,6 +78,13 @@ static void say(int fd, const char *text)
 {
     if (fd >= 0)
         (void)gt_write_all(fd, text, strlen(text));
+}
+
+/* For who asked: the process may end before it has come to the rest. */
+static void note_words(const struct gt_stress_cell *c, uint32_t far)
+{
+    if (c->words)
+        gt_store_relaxed(c->words, far);
 }
 
 /* Any thread, a handler too. what: "signal 11" or "no progress for 15 s". */
@@ -102,14 +101,16 @@ static void last_words(const char *what)
         say(out[i], what);
         say(out[i], bail_text);
     }
+    note_words(l->cell, GT_WORDS_SAID);
     if (!l->rt)
         return;
     if (!l->cell->quiet)
         l->cell->ops->dump(l->rt, 2);
-    int fd = open(dump_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = open(last_path[0], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     say(fd, what);
     say(fd, bail_text);
     if (fd >= 0) {
+        note_words(l->cell, GT_WORDS_DUMPED);
         l->cell->ops->dump(l->rt, fd);
         close(fd);
     }
@@ -183,10 +184,11 @@ static void look_after(struct gt_watch *w)
 {
     struct gt_runtime_stats s;
     const struct gt_cell_life *l = w->life;
+    uint64_t round = w->round;
     pthread_mutex_unlock(&w->lock); /* stats waits for a lock of the runtime's */
     l->cell->ops->stats(l->rt, &s);
     pthread_mutex_lock(&w->lock);
-    const char *wrong = look(w, &s);
+    const char *wrong = w->round == round ? look(w, &s) : NULL;
     if (wrong)
         hang(wrong);
 }
@@ -219,8 +221,8 @@ static void *watch_main(void *arg)
 static void compose(const struct gt_cell_life *l)
 {
     const struct gt_stress_cell *c = l->cell;
-    gt_cell_stem(c, trace_stem, sizeof trace_stem);
-    snprintf(dump_path, sizeof dump_path, "%s.dump", trace_stem);
+    for (int i = 0; i <= GT_LAST_TRACES; i++)
+        gt_cell_last_path(c, i, last_path[i], sizeof last_path[i]);
     snprintf(bail_text, sizeof bail_text, ": %.40s, scheduler %.40s, tracer %.40s, seed %llu\n",
              c->test->head.name, c->config.scheduler->head.name, c->config.tracer->head.name,
              (unsigned long long)c->config.seed);
@@ -259,6 +261,7 @@ void gt_watch_round(struct gt_watch *w, int64_t ns, uint64_t most_transitions)
     w->alarm = gt_alarm_start(ns + 5 * w->stuck_ns, too_late, w); /* I3 */
     pthread_mutex_lock(&w->lock);
     w->in_round = true;
+    w->round++;
     w->moved = gt_child_clock();
     w->end = w->moved + ns;
     w->transitions = w->life->before.transitions;

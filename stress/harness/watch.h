@@ -4,7 +4,9 @@
  * nothing goes on any more, and tells what stood where when the process crashes.
  *
  * A hang ends the process with GT_CELL_LATE, a crash by its signal. Before, "Bail out!"
- * goes to the cell's bail_fd, and every G, M and P to its dump file and standard error.
+ * goes to the cell's bail_fd, and every G, M and P to its dump file and standard error; the
+ * cell's `words` say how far that came. What happens before its start and after its stop ends
+ * the process without.
  *
  * Thread-safety: one cell at a time in a process; the functions from the cell's thread.
  */

@@ -182,6 +182,22 @@ static inline enum gt_stress_verdict drive(struct gt_stress_cell *c)
     return r.verdict;
 }
 
+/* Drives c, whose process is to die: does it bail out, in one line? */
+static inline bool bails_out(struct gt_stress_cell *c, enum gt_stress_verdict v)
+{
+    char text[400] = "";
+    FILE *f = tmpfile();
+    if (!f)
+        bail_out("no file");
+    c->bail_fd = fileno(f);
+    bool as_told = drive(c) == v;
+    rewind(f);
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    c->bail_fd = -1;
+    return as_told && bailed && strncmp(text, "Bail out! ", 10) == 0 && strchr(text, '\n') == text + n - 1;
+}
+
 static inline bool counted(const char *name)
 {
     for (uint32_t i = 0; i < r.n_classes; i++)
@@ -196,6 +212,22 @@ static inline bool counted_by(const char *oracle)
         if (strncmp(r.classes[i].name, oracle, strlen(oracle)) == 0)
             return true;
     return false;
+}
+
+/* The path of a file of the cell. */
+static inline const char *own_file(const struct gt_stress_cell *c, const char *suffix)
+{
+    static char path[300];
+    char stem[256];
+    gt_cell_stem(c, stem, sizeof stem);
+    snprintf(path, sizeof path, "%s%s", stem, suffix);
+    return path;
+}
+
+/* Is there such a file of the cell? Named in the result or not. */
+static inline bool there(const struct gt_stress_cell *c, const char *suffix)
+{
+    return access(own_file(c, suffix), F_OK) == 0;
 }
 
 static inline bool left(const char *suffix)

@@ -98,17 +98,122 @@ static void test_crash(void)
 {
     struct gt_stress_ops t = test_of("crash", run_crash);
     struct gt_stress_cell c = cell_of(&t);
-    char text[400] = "";
-    FILE *f = tmpfile();
-    c.bail_fd = fileno(f);
-    ok(drive(&c) == GT_STRESS_FAILED && counted("liveness/crash"), "a crash");
-    rewind(f);
-    size_t n = fread(text, 1, sizeof text - 1, f);
-    text[n] = '\0';
-    ok(bailed && strncmp(text, "Bail out! ", 10) == 0 && text[n - 1] == '\n' &&
-           strchr(text, '\n') == text + n - 1, "bails out in one line");
+    ok(bails_out(&c, GT_STRESS_FAILED) && counted("liveness/crash"), "a crash bails out, in one line");
     ok(GT_ASAN || GT_TSAN || (left(".dump") && left(".1.trace")), "dump and trace are left");
-    fclose(f);
+}
+
+static void destroy_that_crashes(struct gt_runtime *rt)
+{
+    (void)rt;
+    abort();
+}
+
+/* No handler is there any more. */
+static void test_crash_at_end(void)
+{
+    struct gt_stress_ops t = test_of("crash-at-end", run_yields);
+    struct gt_runtime_ops ops = gt_gmp;
+    struct gt_stress_cell c = cell_of(&t);
+    ops.destroy = destroy_that_crashes;
+    c.ops = &ops;
+    c.duration_ns = 1;
+    ok(bails_out(&c, GT_STRESS_FAILED) && counted("liveness/crash") && r.rounds == 1,
+       "a crash as the runtime is destroyed bails out too");
+    ok(r.n_files == 0, "and leaves nothing");
+}
+
+/* ---- files of others -------------------------------------------------------------- */
+static void test_old_files(void)
+{
+    static const char *const old[] = {".dump", ".journal", ".trace", ".1.trace", ".4.trace", ".001.trace", ".192.trace"};
+    struct gt_stress_ops t = test_of("old-files", run_crash);
+    struct gt_stress_cell c = cell_of(&t);
+    bool all = true, any = false;
+    for (size_t i = 0; i < sizeof old / sizeof old[0]; i++) {
+        FILE *f = fopen(own_file(&c, old[i]), "w");
+        all = all && f && fclose(f) == 0 && there(&c, old[i]);
+    }
+    ok(all && drive(&c) == GT_STRESS_FAILED, "a crash where another run left files");
+    for (size_t i = 0; i < r.n_files; i++) {
+        FILE *f = fopen(r.files[i], "r");
+        any = any || !f || fgetc(f) == EOF;
+        if (f)
+            fclose(f);
+    }
+    ok(!any && (r.n_files > 0) == !(GT_ASAN || GT_TSAN), "lists its own only");
+    ok(!there(&c, ".journal") && !there(&c, ".trace") && !there(&c, ".4.trace") && !there(&c, ".001.trace") &&
+           !there(&c, ".192.trace"), "and the others' are gone");
+}
+
+static void dump_that_kills(struct gt_runtime *rt, int fd)
+{
+    (void)rt;
+    (void)fd;
+    raise(SIGKILL);
+}
+
+/* The journal is written before the dump. */
+static void test_killed_over_files(void)
+{
+    struct gt_stress_ops t = test_of("killed-saving", run_check);
+    struct gt_runtime_ops ops = gt_gmp;
+    struct gt_stress_cell c = cell_of(&t);
+    ops.dump = dump_that_kills;
+    c.ops = &ops;
+    ok(drive(&c) == GT_STRESS_INCOMPLETE && r.n_files == 0 && !there(&c, ".journal"),
+       "what a child has saved and not told of does not stay");
+}
+
+/* ---- a look that comes late ------------------------------------------------------- */
+/* What the watch saw of the first round reaches it in the second. While a test's G waits here, nobody
+ * but the watch asks for stats. */
+enum { QUIET, IN_FIRST, SEEN, IN_SECOND, LATE, LOOKED };
+static gt_a32 phase;
+static uint32_t rounds_begun; /* in the child */
+
+static void stats_that_come_late(struct gt_runtime *rt, struct gt_runtime_stats *s)
+{
+    gt_gmp.stats(rt, s);
+    uint32_t now = gt_load_relaxed(&phase);
+    if (now == LATE)
+        gt_store_relaxed(&phase, (uint32_t)LOOKED);
+    if (now != IN_FIRST)
+        return;
+    gt_store_relaxed(&phase, (uint32_t)SEEN);
+    while (gt_load_relaxed(&phase) != IN_SECOND)
+        usleep(100);
+    gt_store_relaxed(&phase, (uint32_t)LATE);
+}
+
+/* No G yields meanwhile: transitions, too, end a round. */
+static void step(uint32_t from, uint32_t to)
+{
+    gt_store_relaxed(&phase, from);
+    while (gt_load_relaxed(&phase) != to)
+        usleep(100);
+}
+
+static int run_two(struct gt_stress *s, const struct gt_stress_params *p)
+{
+    bool first = rounds_begun++ == 0;
+    step(first ? IN_FIRST : IN_SECOND, first ? SEEN : LOOKED);
+    for (int i = 0; i < LEAST; i++)
+        p->ops->yield();
+    gt_stress_check(s, first, gt_stress_over(s) ? "it is over" : "it goes on"); /* ends the cell */
+    return 0;
+}
+
+static void test_late_look(void)
+{
+    struct gt_stress_ops t = test_of("late-look", run_two);
+    struct gt_runtime_ops ops = gt_gmp;
+    struct gt_stress_cell c = cell_of(&t);
+    ops.stats = stats_that_come_late;
+    c.ops = &ops;
+    c.duration_ns = c.round_ns = 60000 * MS;
+    c.stuck_ns = 60000 * MS;
+    ok(drive(&c) == GT_STRESS_INCONSISTENT && r.rounds == 2 && strstr(r.findings[0], "it goes on"),
+       "a look at a round that comes late does not end the next");
 }
 
 static void test_traces(void)
@@ -187,6 +292,10 @@ int main(void)
     test_failures();
     test_hang();
     test_crash();
+    test_crash_at_end();
+    test_old_files();
+    test_killed_over_files();
+    test_late_look();
     test_traces();
     test_full();
     test_profile();

@@ -44,6 +44,12 @@ static void destroy_that_claims(struct gt_runtime *rt)
     broken[GT_VIOLATION_LOCK]++;
 }
 
+static void destroy_that_crashes(struct gt_runtime *rt)
+{
+    (void)rt;
+    abort();
+}
+
 static int traces(struct gt_stress *s, const struct gt_stress_params *p, int n)
 {
     int rc = 0;
@@ -82,15 +88,6 @@ static struct gt_stress_cell hunting(struct gt_stress_ops *t, const struct gt_ru
     c.generation_ns = 3600ll * 1000 * MS;
     c.stuck_ns = STUCK_NS;
     return c;
-}
-
-/* Is there such a file of the cell? Named in the result or not. */
-static bool there(const struct gt_stress_cell *c, const char *suffix)
-{
-    char stem[256], path[300];
-    gt_cell_stem(c, stem, sizeof stem);
-    snprintf(path, sizeof path, "%s%s", stem, suffix);
-    return access(path, F_OK) == 0;
 }
 
 static bool traces_of_the_first(const struct gt_stress_cell *c)
@@ -172,6 +169,24 @@ static void test_crash(void)
        "a crash in the second round is found");
     ok(!there(&c, ".journal") && !traces_of_the_first(&c), "the first round's journal and traces are gone");
     ok(GT_ASAN || GT_TSAN ? r.n_files == 0 : left(".dump"), "its last words are what is left");
+    ok(GT_ASAN || GT_TSAN || (left(".1.trace") && there(&c, ".1.trace")), "with the trace of its round");
+    gt_cell_forget_files(&c, &r, true);
+    ok(!there(&c, ".1.trace") && !there(&c, ".dump") && r.n_files == 0, "and they can be forgotten, all of them");
+}
+
+/* The watch has gone by then: the files of the round that others saw are no last words. */
+static void test_crash_as_it_is_destroyed(void)
+{
+    struct gt_stress_ops t = test_of("no-words", others_first);
+    struct gt_runtime_ops ops = gt_gmp;
+    ops.create = create_without;
+    ops.destroy = destroy_that_crashes;
+    struct gt_stress_cell c = hunting(&t, &ops, "next_taken_twice");
+    c.duration_ns = 1;
+    ok(bails_out(&c, GT_STRESS_FAILED) && strcmp(r.due.name, "liveness/crash") == 0,
+       "a crash as the runtime is destroyed is found, and said");
+    ok(r.n_files == 0 && !there(&c, ".dump") && !there(&c, ".journal") && !traces_of_the_first(&c),
+       "and the files of an earlier round are none of it");
 }
 
 int main(void)
@@ -182,6 +197,7 @@ int main(void)
     test_only_others();
     test_as_it_is_destroyed();
     test_crash();
+    test_crash_as_it_is_destroyed();
     remove_place();
     return done_testing();
 }
