@@ -70,7 +70,7 @@ static int64_t transfer(struct gt_fd *f, void *to, const void *from, size_t n)
         if (!go_inside(f, &io))
             return -EBADF;
         g->thread = io.thread;
-        gt_store_release(&g->state, (uint32_t)IN_FILE); /* pair: inside a file */
+        gt_pthread_away(g, IN_FILE);
         r = to ? gt_os_read(f->fd, to, n) : gt_os_write(f->fd, from, n);
         bool open = come_outside(f, &io);
         gt_pthread_back(g);

@@ -128,9 +128,15 @@ static inline void peer_timers_kick(struct peer_timers *t)
 }
 
 /* Sleeps, and nobody has woken it (I3). */
+/* The G leaves its own code, for an op that may take long. O2 */
+static inline void gt_pthread_away(struct gt_g *g, enum state state)
+{
+    gt_store_release(&g->state, (uint32_t)state); /* pair: own code */
+}
+
 static inline bool gt_pthread_sleeps(struct gt_g *g)
 {
-    return gt_load_relaxed(&g->sleeps) == gt_load_relaxed(&g->wakes) + 1;
+    return gt_load_acquire(&g->sleeps) == gt_load_relaxed(&g->wakes) + 1; /* pair: own code */
 }
 
 static inline struct timespec gt_pthread_at(int64_t when)

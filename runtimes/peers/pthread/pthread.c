@@ -26,6 +26,8 @@
  * O1 Between state := IN_CODE and a look at `dropped` on a G's thread, and dropped := 1 and a
  *    look at the states in drop_all, at least one look sees the other's store: drop_all makes
  *    every thread pass a fence in between, so a G needs none.
+ * O2 What a G's own code did happens before run() returns: it leaves it by a release, and drop_all
+ *    looks by an acquire.
  *
  * Limits: a G that computes without calling an op cannot be dropped; run() waits for it. That
  * every G sleeps for ever is seen by looking twice, LOOK_NS apart, while none has a timer, an
@@ -49,7 +51,7 @@ struct gt_g *gt_pthread_self(void)
 static void await_quiet(struct gt_g *g)
 {
     struct gt_runtime *rt = g->rt;
-    gt_store_relaxed(&g->state, (uint32_t)IN_END);
+    gt_pthread_away(g, IN_END);
     while (!rt->quiet && (g->first || rt->ending) && g->run == rt->runs)
         pthread_cond_wait(&rt->quietens, &rt->lock);
 }
@@ -92,8 +94,8 @@ void gt_pthread_back(struct gt_g *g)
 /* ---- sleep and wake --------------------------------------------------------------------------- */
 void gt_pthread_sleep(struct gt_g *g)
 {
-    gt_store_relaxed(&g->state, (uint32_t)IN_SLEEP);
-    gt_store_relaxed(&g->sleeps, gt_load_relaxed(&g->sleeps) + 1);
+    gt_pthread_away(g, IN_SLEEP);
+    gt_store_release(&g->sleeps, gt_load_relaxed(&g->sleeps) + 1); /* pair: own code */
     while (sem_wait(&g->wake) != 0)
         ; /* EINTR */
     gt_pthread_back(g);
@@ -316,7 +318,7 @@ static void op_mutex_free(struct gt_mutex *m)
 static void op_mutex_lock(struct gt_mutex *m)
 {
     struct gt_g *g = gt_pthread_entered();
-    gt_store_relaxed(&g->state, (uint32_t)IN_MUTEX);
+    gt_pthread_away(g, IN_MUTEX);
     pthread_mutex_lock(&m->m);
     if (!may_stay(g)) { /* I5: the next that waits is let go, too */
         pthread_mutex_unlock(&m->m);
@@ -335,7 +337,7 @@ static void op_sleep(int64_t ns)
 {
     struct gt_g *g = gt_pthread_entered();
     struct timespec until = gt_pthread_at(gt_nanotime() + (ns > 0 ? ns : 0));
-    gt_store_relaxed(&g->state, (uint32_t)IN_TIME);
+    gt_pthread_away(g, IN_TIME);
     while (!gt_load_relaxed(&g->dropped) && sem_clockwait(&g->wake, CLOCK_MONOTONIC, &until) != 0 &&
            errno != ETIMEDOUT)
         ; /* EINTR */
@@ -380,7 +382,7 @@ static struct gt_timer *op_timer_new(gt_fn fn, void *arg)
 /* ---- system calls ----------------------------------------------------------------------------------------- */
 static void op_syscall_enter(void)
 {
-    gt_store_relaxed(&gt_pthread_entered()->state, (uint32_t)IN_SYSTEM);
+    gt_pthread_away(gt_pthread_entered(), IN_SYSTEM);
 }
 
 static void op_syscall_exit(void)

@@ -138,7 +138,7 @@ enum count { COUNT_RUNNING, COUNT_DROPPABLE };
 /* Neither runs nor will by itself before the run is quiet. */
 static bool rests(struct gt_g *g)
 {
-    uint32_t state = gt_load_relaxed(&g->state);
+    uint32_t state = gt_load_acquire(&g->state); /* pair: own code */
     return gt_pthread_sleeps(g) || state == IN_TIME || state == IN_END;
 }
 
@@ -147,7 +147,7 @@ static uint64_t count(struct gt_runtime *rt, enum count what)
 {
     uint64_t n = 0;
     for (struct gt_g *g = rt->living; g; g = g->next) {
-        uint32_t state = gt_load_relaxed(&g->state);
+        uint32_t state = gt_load_acquire(&g->state); /* pair: own code */
         bool away = state == IN_MUTEX || state == IN_SYSTEM;
         n += !away && (what == COUNT_DROPPABLE || !rests(g));
     }
@@ -158,7 +158,7 @@ static uint64_t count(struct gt_runtime *rt, enum count what)
 static void interrupt_files(struct gt_runtime *rt)
 {
     for (struct gt_g *g = rt->living; g; g = g->next)
-        if (gt_load_acquire(&g->state) == IN_FILE) /* pair: inside a file */
+        if (gt_load_acquire(&g->state) == IN_FILE) /* pair: own code */
             pthread_kill(g->thread, GT_PTHREAD_INTR);
 }
 
