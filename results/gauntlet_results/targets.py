@@ -49,23 +49,26 @@ class Run:
         for name in sorted(os.listdir(cells)):
             with open(os.path.join(cells, name), encoding="utf-8") as f:
                 self.entries += [e for e in json.load(f)["benchmarks"] if e.get("verdict") == "ok" and "row" in e]
+        kinds = {(e["row"], e.get("param", 0)) for e in self.entries}
+        self.several = {row for row, param in kinds if (row, 0) in kinds and param}
+
+    def row_of(self, e: dict) -> str:
+        """With its Ps, and with its parameter where the run has the row with others too."""
+        which = f":{e['param']}" if e["row"] in self.several and e["param"] else ""
+        return f"{e['row']}{which}, {e['procs']} P" + ("s" if e["procs"] > 1 else "")
 
     def rows(self) -> list[str]:
-        """Each once, in the order of the run: what a table's line is of, with its Ps."""
-        return list(dict.fromkeys(map(row_of, self.entries)))
+        """Each once, in the order of the run."""
+        return list(dict.fromkeys(map(self.row_of, self.entries)))
 
     def find(self, row: str, runtime: str, tracer: str | None = None) -> dict | None:
         """Of gmp its first scheduler; tracer None: the cell with tracing off."""
         for e in self.entries:
             off = not e.get("tracing")
-            same = row_of(e) == row and e.get("runtime") == runtime and e.get("scheduler", FIRST) in (FIRST, None)
+            same = self.row_of(e) == row and e.get("runtime") == runtime and e.get("scheduler", FIRST) in (FIRST, None)
             if same and (off if tracer is None else not off and e.get("tracer") == tracer):
                 return e
         return None
-
-
-def row_of(e: dict) -> str:
-    return f"{e['row'].split(':')[0]}, {e['procs']} P" + ("s" if e["procs"] > 1 else "")
 
 
 def compared(run: Run, over: tuple, under: tuple, figure: Callable[[dict], dict | None]) -> dict[str, Ratio | None]:
