@@ -8,7 +8,8 @@ static int run(struct gt_stress *s, const struct gt_stress_params *p)
 {
     struct gt_rng r = gt_crew_rng(p);
     const struct gt_crew_item items[] = {
-        {&gt_load_foreigners, gt_rng_between(&r, 3, 8), gt_rng_between(&r, 1, 12), NULL},
+        /* Some of them twice at least, on another M each time: thread-reused. */
+        {&gt_load_foreigners, gt_rng_between(&r, 3, 8), gt_rng_between(&r, 2, 12), NULL},
         {&gt_load_foreigners, gt_rng_between(&r, 1, 3), 1, NULL},
         {&gt_load_short_calls, gt_rng_between(&r, 1, FEW), 0, NULL},
         {&gt_load_naps, gt_rng_between(&r, 1, FEW), 0, NULL},
