@@ -36,13 +36,14 @@
 #define LTTNG_UST_TRACEPOINT_PROBE_DYNAMIC_LINKAGE
 #include "events.h"
 
-enum { FRAMES = 64, KNOWN = 256, LINE = 512 };
+enum { FRAMES = 64, KNOWN = 256, WAYS = 4, LINE = 512 };
 
 struct lttng_m { /* Written by: its M. */
     gt_a64 events;
-    struct known { /* I4 */
+    struct known { /* I4: in one of WAYS places */
         uint64_t stack, trace;
     } known[KNOWN];
+    uint32_t turn;
 };
 
 struct lttng {
@@ -175,21 +176,35 @@ static void lttng_m_dies(void *state, struct gt_mach *m)
 }
 
 /* ---- stacks -------------------------------------------------------------------------------- */
+/* Does its M know the stack h of this trace? From now on it does: in place of one of another trace,
+ * else of each in turn, so that two that meet in one place do not have to be written for ever. */
+static bool knew(struct lttng_m *s, uint64_t h, uint64_t trace)
+{
+    uint32_t home = (uint32_t)(h >> 56), way = 0; /* the high bits are the mixed ones */
+    for (uint32_t i = WAYS; i-- > 0;) {
+        const struct known *k = &s->known[home ^ i];
+        if (k->stack == h && k->trace == trace)
+            return true;
+        if (k->trace != trace)
+            way = i + 1;
+    }
+    way = way > 0 ? way - 1 : s->turn++ % WAYS;
+    s->known[home ^ way] = (struct known){h, trace};
+    return false;
+}
+_Static_assert(KNOWN == 256 && WAYS <= KNOWN && (WAYS & (WAYS - 1)) == 0, "a byte is a place");
+
 /* I4 */
 static __attribute__((noinline)) uint64_t stack_number(struct lttng *t, struct gt_mach *m,
                                                        const struct gt_stack_iter *it)
 {
     uintptr_t pc[FRAMES];
-    struct lttng_m *s = m->trace;
     uint32_t n = gt_stack_iter_take(*it, pc, FRAMES);
     uint64_t h = n;
     for (uint32_t i = 0; i < n; i++)
         h = ((h ^ (h >> 29)) ^ pc[i]) * 0x9e3779b97f4a7c15ull;
-    struct known *k = &s->known[h % KNOWN];
-    if (k->stack != h || k->trace != t->trace) {
-        *k = (struct known){h, t->trace};
+    if (!knew(m->trace, h, t->trace))
         lttng_ust_tracepoint(gauntlet, Stack, m->tid, h, (const uint64_t *)pc, n);
-    }
     return h;
 }
 _Static_assert(sizeof(uintptr_t) == sizeof(uint64_t), "frames are written as they are");
